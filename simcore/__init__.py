@@ -1,0 +1,1 @@
+"""The virtual machine: traces, virtual threads, primitives, and the explored and timed worlds."""
