@@ -1,0 +1,361 @@
+"""Lock and RLock as state machines, with the real ones behind them for use outside a world.
+
+A lock knows its owner, who waits for it and what a step does to it; it does not know who is scheduled next.
+"""
+
+from __future__ import annotations
+
+import _thread
+from types import TracebackType
+from typing import Any
+
+from .. import world as _world
+from ..dependency import Access
+from ..threads import VirtualThread
+from ..trace import Op
+from ..world import Operation, Primitive
+
+allocate_real_lock = _thread.allocate_lock
+RealRLock = _thread.RLock
+_making_real = allocate_real_lock()
+
+
+def check_timeout(blocking: bool, timeout: float) -> float | None:
+    """CPython's rules for ``acquire(blocking, timeout)``, as seconds: None waits for ever, 0 tries.
+
+    Raises:
+        ValueError, OverflowError: as CPython does, with its messages.
+    """
+    if not blocking:
+        if timeout != -1:
+            raise ValueError("can't specify a timeout for a non-blocking call")
+        return 0
+    if timeout == -1:
+        return None
+    if timeout < 0:
+        raise ValueError("timeout value must be a non-negative number")
+    if timeout > _thread.TIMEOUT_MAX:
+        raise OverflowError("timeout value is too large")
+    return timeout
+
+
+class Acquire(Operation):
+    """Take a free lock; ready when nobody owns it."""
+
+    __slots__ = ()
+    op = Op.ACQUIRE
+    label = "acquire"
+    pending = done = int(Access.ACQUIRE)
+    productive = False
+    target: Lock  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def ready(self, thread: VirtualThread) -> bool:
+        return self.target.owner is None
+
+    def apply(self, thread: VirtualThread) -> bool:
+        lock = self.target
+        lock.owner = thread
+        world = lock._world
+        assert world is not None
+        if lock.released_at >= 0:
+            world.order_after(lock.released_at)
+        lock.acquired_at = world.step
+        return True
+
+    def wakers(self) -> list[VirtualThread] | None:
+        owner = self.target.owner
+        return [] if owner is None else [owner]
+
+    def detail(self) -> str:
+        owner = self.target.owner
+        return "" if owner is None else f"held by {owner.name}"
+
+
+class TryAcquire(Acquire):
+    """Take a lock without waiting, or with a time-out: it may fail while somebody holds it."""
+
+    __slots__ = ("timeout",)
+    failed_op = Op.ACQUIRE_FAILED
+    pending = int(Access.TRY)
+    done = int(Access.TRY_OK)
+    failed = int(Access.TRY_FAILED)
+    polls = True
+
+    def __init__(self, target: Lock, timeout: float) -> None:
+        super().__init__(target)
+        self.timeout = timeout
+
+
+class Release(Operation):
+    """Free the lock; CPython's Lock may be released by any thread, and complains only when it is free."""
+
+    __slots__ = ()
+    op = Op.RELEASE
+    label = "release"
+    pending = done = int(Access.RELEASE)
+    productive = False
+    target: Lock  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def apply(self, thread: VirtualThread) -> None:
+        lock = self.target
+        if lock.owner is None:
+            raise RuntimeError("release unlocked lock")
+        lock.free()
+
+
+class ForeignRelease(Release):
+    """A release by a thread that does not own the lock: a signal, or a mistake."""
+
+    __slots__ = ()
+    pending = done = int(Access.RELEASE_FOREIGN)
+
+
+class Look(Operation):
+    """``locked()``: observe the state."""
+
+    __slots__ = ()
+    op = Op.ATOMIC
+    label = "locked"
+    pending = done = int(Access.LOCKED)
+    polls = True
+    productive = False
+    target: Lock  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def apply(self, thread: VirtualThread) -> bool:
+        return self.target.owner is not None
+
+    def fruitless(self, result: Any) -> bool:
+        return bool(result)
+
+
+class Lock(Primitive):
+    """``threading.Lock``: not re-entrant, may be released by a thread that does not hold it.
+
+    Invariant: ``owner`` is None exactly when free (tests/simcore/primitives/test_lock.py).
+    """
+
+    kind = "Lock"
+    __slots__ = (
+        "__weakref__",
+        "_acquire",
+        "_real",
+        "_release",
+        "_world",
+        "acquired_at",
+        "owner",
+        "released_at",
+        "uid",
+    )
+    owner: VirtualThread | None
+    _real: Any
+
+    def __init__(self) -> None:
+        self._world = None
+        world = _world.active
+        self._acquire = Acquire(self)
+        self._release = Release(self)
+        if world is None:
+            self._real = self._make_real()
+        else:
+            self._real = None
+            self._world = world
+            world.register(self)
+        self.owner = None
+        self.released_at = -1
+        self.acquired_at = -1
+
+    def _make_real(self) -> Any:
+        return allocate_real_lock()
+
+    def reset(self) -> None:
+        self.owner = None
+        self.released_at = -1
+        self.acquired_at = -1
+
+    def real(self) -> Any:
+        """The real lock behind this one, made on demand when the object was born inside a world."""
+        if self._real is None:
+            with _making_real:
+                if self._real is None:
+                    self._real = self._make_real()
+        return self._real
+
+    def free(self) -> None:
+        """The state change of a release; also part of ``Condition.wait``."""
+        world = self._world
+        assert world is not None
+        self.owner = None
+        self.released_at = world.step
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        world = _world.active
+        if world is None:
+            return self.real().acquire(blocking, timeout)
+        if self._world is not world:
+            self.adopt(world)
+        if blocking and timeout == -1:
+            return world.perform(self._acquire)
+        limit = check_timeout(blocking, timeout)
+        assert limit is not None
+        return world.perform(TryAcquire(self, limit))
+
+    def release(self) -> None:
+        world = _world.active
+        if world is None:
+            return self.real().release()
+        if self._world is not world:
+            self.adopt(world)
+        if self.owner is not world.thread:
+            return world.perform(ForeignRelease(self))
+        return world.perform(self._release)
+
+    def locked(self) -> bool:
+        world = _world.active
+        if world is None:
+            return self.real().locked()
+        if self._world is not world:
+            self.adopt(world)
+        return world.perform(Look(self))
+
+    acquire_lock = acquire
+    release_lock = release
+    locked_lock = locked
+
+    def __enter__(self) -> bool:
+        world = _world.active
+        if world is None or self._world is not world:
+            return self.acquire()
+        return world.perform(self._acquire)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        world = _world.active
+        if world is None or self._world is not world or self.owner is not world.thread:
+            return self.release()
+        return world.perform(self._release)
+
+    def __repr__(self) -> str:
+        held = self.owner is not None if _world.active is not None else self.real().locked()
+        return f"<{'locked' if held else 'unlocked'} weft.Lock object at {id(self):#x}>"
+
+    # What Condition asks of its lock.
+
+    def is_owned(self, thread: VirtualThread) -> bool:
+        return self.owner is not None
+
+    def release_all(self) -> int:
+        """Free it whatever its depth, for ``Condition.wait``; returns what to restore."""
+        self.free()
+        return 1
+
+    def restore(self, depth: int) -> None:
+        """Give it back its depth after a re-acquire."""
+
+    def _at_fork_reinit(self) -> None:
+        self.real()._at_fork_reinit()
+
+
+class RAcquire(Acquire):
+    """Take a re-entrant lock from outside; inner levels are no operation at all."""
+
+    __slots__ = ()
+    target: RLock  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def apply(self, thread: VirtualThread) -> bool:
+        self.target.depth = 1
+        return super().apply(thread)
+
+
+class RTryAcquire(TryAcquire):
+    """The try and timed form of :class:`RAcquire`."""
+
+    __slots__ = ()
+    target: RLock  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def apply(self, thread: VirtualThread) -> bool:
+        self.target.depth = 1
+        return super().apply(thread)
+
+
+class RLock(Lock):
+    """``threading.RLock``. Only the outermost acquire and release are steps; inner ones are the owner's own affair."""
+
+    kind = "RLock"
+    __slots__ = ("depth",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._acquire = RAcquire(self)
+        self.depth = 0
+
+    def _make_real(self) -> Any:
+        return RealRLock()
+
+    def reset(self) -> None:
+        super().reset()
+        self.depth = 0
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        world = _world.active
+        if world is None:
+            return self.real().acquire(blocking, timeout)
+        if self._world is not world:
+            self.adopt(world)
+        if self.owner is world.thread:
+            check_timeout(blocking, timeout)
+            self.depth += 1
+            return True
+        if blocking and timeout == -1:
+            return world.perform(self._acquire)
+        limit = check_timeout(blocking, timeout)
+        assert limit is not None
+        return world.perform(RTryAcquire(self, limit))
+
+    def release(self) -> None:
+        world = _world.active
+        if world is None:
+            return self.real().release()
+        if self._world is not world:
+            self.adopt(world)
+        if world.closing:
+            return None
+        if self.owner is not world.thread:
+            raise RuntimeError("cannot release un-acquired lock")
+        if self.depth > 1:
+            self.depth -= 1
+            return None
+        return world.perform(self._release)
+
+    def free(self) -> None:
+        self.depth = 0
+        super().free()
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        return self.release()
+
+    def is_owned(self, thread: VirtualThread) -> bool:
+        return self.owner is thread
+
+    def release_all(self) -> int:
+        depth = self.depth
+        self.free()
+        return depth
+
+    def restore(self, depth: int) -> None:
+        self.depth = depth
+
+    def _is_owned(self) -> bool:
+        world = _world.active
+        return self.real()._is_owned() if world is None else self.owner is world.thread
+
+    def __repr__(self) -> str:
+        if _world.active is None:
+            return repr(self.real())
+        owner = self.owner.name if self.owner else None
+        return f"<weft.RLock object owner={owner!r} count={self.depth} at {id(self):#x}>"
