@@ -1,0 +1,525 @@
+"""The explored world: one execution of a program under a schedule that a strategy decides, step by step.
+
+It knows the primitives only through the operation protocol and the strategy only through its two methods; what an
+execution means (a deadlock, a race) is for the checkers to say.
+"""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Protocol
+
+import greenlet
+
+from . import takeover
+from . import world as _world
+from .primitives import futures
+from .primitives.thread import real_get_ident
+from .threads import State, VirtualThread
+from .trace import Op
+from .world import ExecutionOver, Operation, Primitive, Uncontrollable, World
+
+MAX_STEPS = 20_000
+POLLS_IN_A_ROW = 3
+"""How often a thread may look in vain at one object before it has to wait for something to change."""
+_STEPS_AFTER_EXIT = 200
+"""How far daemon threads are followed after the last ordinary thread has ended, while they neither poll nor block."""
+
+
+class Outcome(Enum):
+    """How an execution ended."""
+
+    COMPLETED = "completed"
+    DEADLOCK = "deadlock"
+    STEP_LIMIT = "step limit"
+    REDUNDANT = "redundant"
+    """Given up by the strategy: every continuation is explored elsewhere (sleep-set blocked)."""
+    REFUSED = "refused"
+    STALLED = "stalled"
+    """A thread ran for too long without reaching an operation; the watchdog stopped it."""
+
+
+class Divergence(Exception):
+    """A schedule was repeated and the program did something else; names the first differing step."""
+
+
+class Strategy(Protocol):
+    """Who moves next. The whole interface between policy and mechanism.
+
+    ``choose`` is called at every scheduling point with the thread that moved last; it returns a thread for which
+    ``world.enabled`` holds, or None to end the execution (nobody can move, or by setting ``world.outcome`` first).
+    ``took`` is called after every step, scheduled or not, with the operation and its access code after the fact.
+    Threads are told apart by ``uid``, which is equal in every execution.
+    """
+
+    def choose(self, world: ExploredWorld, last: VirtualThread) -> VirtualThread | None: ...
+
+    def took(self, world: ExploredWorld, thread: VirtualThread, operation: Operation, code: int) -> None: ...
+
+
+class Observer(Protocol):
+    """Listens to one execution in full detail; used when a schedule is repeated for a report."""
+
+    def registered(self, primitive: Primitive) -> None: ...
+
+    def registered_outside(self, primitive: Primitive) -> None: ...
+
+    def performing(self, thread: VirtualThread, operation: Operation) -> None: ...
+
+    def took(self, thread: VirtualThread, operation: Operation, op: Op, result: Any) -> None: ...
+
+    def ended(self, world: ExploredWorld) -> None: ...
+
+
+class Sleep(Operation):
+    """``time.sleep``: the thread lets others go first; nothing else depends on it."""
+
+    __slots__ = ("seconds",)
+    op = Op.SLEEP
+    label = "sleep"
+    polls = True
+    productive = False
+    target: VirtualThread  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def __init__(self, target: VirtualThread, seconds: float) -> None:
+        super().__init__(target)
+        self.seconds = seconds
+
+    def apply(self, thread: VirtualThread) -> None:
+        thread.clock_ns += int(self.seconds * 1e9)
+
+    def fruitless(self, result: Any) -> bool:
+        return True
+
+
+@dataclass(slots=True)
+class Execution:
+    """What one execution came to. ``schedule`` holds the thread uid of every step."""
+
+    outcome: Outcome
+    steps: int
+    threads: list[VirtualThread]
+    stuck: list[VirtualThread]
+    """Threads still alive at the end that keep the program from ending, each with its pending operation."""
+    failures: list[VirtualThread]
+    """Threads that ended by an uncaught exception (``thread.failure``)."""
+    polling_bounded: bool
+    schedule: list[int]
+    spinning: bool = False
+    """At the step limit: the second half of the steps held no progress (``Operation.productive``)."""
+    refusal: str = ""
+
+
+class ExploredWorld(World):
+    """One execution. Time is logical: a thread's clock moves when it sleeps or waits, and along happens-before."""
+
+    kind = "explored"
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        *,
+        max_steps: int = MAX_STEPS,
+        seed: int = 0,
+        thread_uids: dict[tuple[int, int], int] | None = None,
+        outside: dict[int, tuple[int, Primitive]] | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        self.strategy = strategy
+        self.max_steps = max_steps
+        self.seed = seed
+        self.thread_uids = {} if thread_uids is None else thread_uids
+        self.outside = {} if outside is None else outside
+        """Objects made before the first execution, by id, with the number they keep in all of them."""
+        self.observer = observer
+        self.threads = []
+        self.live: list[VirtualThread] = []
+        self.step = 0
+        self.edges: list[int] = []
+        self.schedule: list[int] = []
+        self.times: list[int] = []
+        self.closing = False
+        self.outcome: Outcome | None = None
+        self.essential = 0
+        """How many live threads keep the program running (not daemons)."""
+        self.waiting: list[VirtualThread] = []
+        """Threads before a local operation (begin, join, woken): they move as soon as it is ready, unasked."""
+        self.polling_bounded = False
+        self.progress_at = 0
+        self._changed: dict[int, int] = {}
+        self._exit_step = -1
+        self._mover: VirtualThread | None = None
+        self._hub: Any = None
+        self.aborted: BaseException | None = None
+        self.on_main_end: Callable[[], None] | None = None
+        """Called when the main function has returned, while its objects are still alive."""
+
+    # What primitives ask.
+
+    def register(self, primitive: Primitive) -> None:
+        running = self.thread
+        running.created += 1
+        primitive.uid = (running.uid << 20) | running.created
+        if self.observer is not None:
+            self.observer.registered(primitive)
+
+    def register_outside(self, primitive: Primitive) -> None:
+        outside = self.outside
+        primitive.uid = outside.setdefault(id(primitive), (-2 - len(outside), primitive))[0]
+        if self.observer is not None:
+            self.observer.registered_outside(primitive)
+
+    def order_after(self, step: int) -> None:
+        if step >= 0:
+            self.edges.append(step)
+
+    def spawn(self, thread: VirtualThread) -> None:
+        parent = thread.parent
+        assert parent is not None
+        uids = self.thread_uids
+        thread.uid = uids.setdefault((parent.uid, parent.children), len(uids) + 1)
+        self._admit(thread)
+
+    def _admit(self, thread: VirtualThread) -> None:
+        thread._world = self
+        thread.index = len(self.threads)
+        thread.state = State.READY
+        thread.pending = thread.begin
+        thread.glet.parent = self._hub
+        self.threads.append(thread)
+        self.live.append(thread)
+        self.waiting.append(thread)
+        if not thread.daemon:
+            self.essential += 1
+
+    def now_ns(self) -> int:
+        """The thread's own clock; a reading costs 1 us, doubled when nothing happened since the last, so that a loop
+        waiting for a deadline ends."""
+        thread = self.thread
+        if thread.clock_step == self.step:
+            thread.clock_reads += 1
+        else:
+            thread.clock_step, thread.clock_reads = self.step, 0
+        thread.clock_ns += 1000 << min(thread.clock_reads, 30)
+        return thread.clock_ns
+
+    def sleep(self, seconds: float) -> None:
+        self.perform(Sleep(self.thread, seconds))
+
+    def compute(self, seconds: float, gil: bool) -> None:
+        self.thread.clock_ns += int(seconds * 1e9)
+
+    # Scheduling.
+
+    def perform(self, operation: Operation) -> Any:
+        thread = self.thread
+        if self.closing:
+            return self._while_closing(operation, thread)
+        if self.aborted is not None:
+            raise ExecutionOver
+        if self.observer is not None:
+            self.observer.performing(thread, operation)
+        thread.pending = operation
+        if operation.local:
+            if operation is not thread.begin and not operation.ready(thread):
+                self.waiting.append(thread)
+                self._switch(thread)
+        else:
+            self._switch(thread)
+        return self._take(thread, operation)
+
+    def abort(self, reason: BaseException) -> ExecutionOver:
+        """End the execution because of ``reason``, which :meth:`run` reports; returns what to raise in the thread."""
+        if self.aborted is None:
+            self.aborted = reason
+        return ExecutionOver()
+
+    def _while_closing(self, operation: Operation, thread: VirtualThread) -> Any:
+        if operation.op in _HARMLESS:
+            return None
+        raise ExecutionOver
+
+    def _switch(self, thread: VirtualThread) -> None:
+        chosen = self._next()
+        if chosen is not thread:
+            thread.state = State.READY
+            if chosen is None:
+                self._hub.switch()
+                raise ExecutionOver
+            self.thread = chosen
+            chosen.glet.switch()
+            if self.closing:
+                raise ExecutionOver
+
+    def _next(self) -> VirtualThread | None:
+        """The thread to move now; None when the execution is over (``outcome`` says how)."""
+        if self.outcome is not None:
+            return None
+        for position, thread in enumerate(self.waiting):
+            operation = thread.pending
+            assert operation is not None
+            if operation.ready(thread):
+                del self.waiting[position]
+                return thread
+        if self.step >= self.max_steps:
+            self.outcome = Outcome.STEP_LIMIT
+            return None
+        assert self._mover is not None
+        if not self.essential:
+            return self._after_exit()
+        chosen = self.strategy.choose(self, self._mover)
+        if chosen is None and self.outcome is None:
+            self.outcome = Outcome.DEADLOCK
+        return chosen
+
+    def _after_exit(self) -> VirtualThread | None:
+        """The interpreter is on its way out: daemon threads may still run until they wait or look around."""
+        if self._exit_step < 0:
+            self._exit_step = self.step
+        chosen = None
+        if self.step - self._exit_step < _STEPS_AFTER_EXIT:
+            assert self._mover is not None
+            chosen = self.strategy.choose(self, self._mover)
+        if chosen is None and self.outcome is None:
+            self.outcome = Outcome.COMPLETED
+        return chosen
+
+    def _take(self, thread: VirtualThread, operation: Operation) -> Any:
+        """Let the pending operation of the running thread take effect."""
+        thread.state = State.RUNNING
+        edges = self.edges
+        if edges:
+            edges.clear()
+        op = operation.op
+        code = operation.done
+        try:
+            if operation.timeout is None or operation.ready(thread):
+                result = operation.apply(thread)
+                vain = operation.polls and operation.fruitless(result)
+            else:
+                thread.clock_ns += int(operation.timeout * 1e9)
+                result = operation.expire(thread)
+                op, code, vain = operation.failed_op, operation.failed, True
+        except BaseException:
+            self._record(thread, operation, code)
+            if self.observer is not None:
+                self.observer.took(thread, operation, op, None)
+            raise
+        if edges:
+            times = self.times
+            for edge in edges:
+                if times[edge] > thread.clock_ns:
+                    thread.clock_ns = times[edge]
+        self._record(thread, operation, code)
+        if vain:
+            self._looked_in_vain(thread, operation)
+        else:
+            thread.yielded = False
+            self._changed[operation.target.uid] = self.step
+            if operation.productive:
+                thread.patient = False
+                thread.looked = None
+                self.progress_at = self.step
+        if self.observer is not None:
+            self.observer.took(thread, operation, op, result)
+        if operation is thread.end:
+            self.live.remove(thread)
+            if not thread.daemon:
+                self.essential -= 1
+        return result
+
+    def _record(self, thread: VirtualThread, operation: Operation, code: int) -> None:
+        thread.pending = None
+        self.schedule.append(thread.uid)
+        self.times.append(thread.clock_ns)
+        self.strategy.took(self, thread, operation, code)
+        self.step += 1
+        if not operation.local:
+            self._mover = thread
+
+    # Polling: a thread that looks again and again must not keep others from moving, nor make the tree infinite.
+
+    def _looked_in_vain(self, thread: VirtualThread, operation: Operation) -> None:
+        thread.yielded = True
+        looked = thread.looked
+        if looked is None:
+            looked = thread.looked = {}
+        uid = operation.target.uid
+        count = looked[uid] = looked.get(uid, 0) + 1
+        thread.looked_at = self.step
+        if count >= POLLS_IN_A_ROW:
+            thread.patient = True
+
+    def _may_look_again(self, thread: VirtualThread) -> bool:
+        looked = thread.looked
+        assert looked is not None
+        objects = [uid for uid in looked if uid != thread.uid]
+        if not objects:  # it only slept: any progress may be what it waits for
+            return self.progress_at > thread.looked_at
+        return any(self._changed.get(uid, -1) >= thread.looked_at for uid in objects)
+
+    def enabled(self, thread: VirtualThread) -> bool:
+        """May this thread move now?"""
+        operation = thread.pending
+        if operation is None:
+            return False
+        if operation.polls and (thread.patient or self._exit_step >= 0):
+            if self._exit_step >= 0:
+                return False
+            if self._may_look_again(thread):
+                return operation.ready(thread) or (operation.timeout is not None and operation.expirable())
+            self.polling_bounded = True
+            return operation.timeout is not None and operation.ready(thread)
+        return operation.ready(thread) or (operation.timeout is not None and operation.expirable())
+
+    def continue_fairly(self, last: VirtualThread, barred: dict[int, Any]) -> VirtualThread | None:
+        """The default choice: run on with ``last``, unless it cannot move, is barred, or only looked around."""
+        if not last.yielded and last.uid not in barred and self.enabled(last):
+            return last
+        while True:
+            candidate: VirtualThread | None = None
+            for thread in self._after(last):
+                if thread.uid not in barred and self.enabled(thread):
+                    if not thread.yielded:
+                        return thread
+                    candidate = candidate or thread
+            if candidate is not None:
+                for thread in self.live:
+                    thread.yielded = False
+                return candidate
+            if barred or not self.release_patient():
+                return None
+
+    def release_patient(self) -> bool:
+        """Nobody else can move, so time passes: threads that waited for a change may look again. False if none did."""
+        released = False
+        for thread in self.live:
+            if thread.patient:
+                thread.patient = False
+                thread.looked = None
+                released = True
+        return released
+
+    def _after(self, last: VirtualThread) -> list[VirtualThread]:
+        live = self.live
+        try:
+            position = live.index(last)
+        except ValueError:
+            return live
+        return live[position:] + live[:position]
+
+    # One execution.
+
+    def run(self, program: Callable[[], None]) -> Execution:
+        """Execute ``program`` as the main thread under the strategy.
+
+        Raises:
+            Divergence: a forced schedule did not fit the program.
+        """
+        assert _world.active is None, "a world is already active"
+        self._hub = greenlet.getcurrent()
+        main_python = threading.main_thread()
+        main = VirtualThread(self._main_body(program), "MainThread", python_thread=main_python)
+        main.uid = 0
+        main.ident = real_get_ident()
+        previous_active = dict(threading._active)  # pyright: ignore[reportAttributeAccessIssue]
+        counter: Any = threading._counter  # pyright: ignore[reportAttributeAccessIssue]
+        futures.reset_counters()
+        threading._counter = _fresh_counter()  # pyright: ignore[reportAttributeAccessIssue]
+        main_python._weft_thread = main  # pyright: ignore[reportAttributeAccessIssue]
+        takeover.refusal = None
+        self._mover = main
+        self._admit(main)
+        _world.active = self
+        try:
+            self._drive()
+        finally:
+            if self.observer is not None:
+                self.observer.ended(self)
+            stuck = [thread for thread in self.live if not thread.daemon]
+            self._close()
+            _world.active = None
+            threading._active.clear()  # pyright: ignore[reportAttributeAccessIssue]
+            threading._active.update(previous_active)  # pyright: ignore[reportAttributeAccessIssue]
+            threading._counter = counter  # pyright: ignore[reportAttributeAccessIssue]
+            threading._dangling.clear()  # pyright: ignore[reportAttributeAccessIssue]
+            threading._dangling.add(main_python)  # pyright: ignore[reportAttributeAccessIssue]
+        reason = takeover.refusal or self.aborted
+        if isinstance(reason, Uncontrollable):
+            self.outcome = Outcome.REFUSED
+        elif isinstance(reason, Stalled):
+            self.outcome = Outcome.STALLED
+        elif reason is not None:
+            raise reason
+        assert self.outcome is not None
+        return Execution(
+            self.outcome,
+            self.step,
+            self.threads,
+            stuck,
+            [thread for thread in self.threads if thread.failure is not None],
+            self.polling_bounded,
+            self.schedule,
+            spinning=self.progress_at < self.step // 2,
+            refusal=str(reason or ""),
+        )
+
+    def _main_body(self, program: Callable[[], None]) -> Callable[[], None]:
+        def body() -> None:
+            try:
+                program()
+            except SystemExit:
+                pass  # sys.exit() in the main thread ends the program as it likes
+            finally:
+                if not self.closing:
+                    if self.on_main_end is not None:
+                        self.on_main_end()
+                    futures.shutdown_all(self)
+
+        return body
+
+    def _drive(self) -> None:
+        while True:
+            chosen = self._next()
+            if chosen is None:
+                return
+            self.thread = chosen
+            chosen.glet.switch()
+            if self.aborted is not None:
+                return
+
+    def _close(self) -> None:
+        """Unwind what is left, with scheduling barred: ``finally`` blocks run, but their operations take no effect."""
+        self.closing = True
+        for thread in self.threads:
+            if thread.glet and not thread.glet.dead:
+                self.thread = thread
+                for _ in range(3):
+                    thread.glet.throw(ExecutionOver)
+                    if thread.glet.dead:
+                        break
+
+
+_HARMLESS = frozenset({Op.RELEASE, Op.NOTIFY, Op.SET, Op.CLEAR, Op.TASK_DONE, Op.END, Op.ATOMIC, Op.CANCEL, Op.CLOSE, Op.ABORT})
+"""Operations that never wait: while an execution is unwound they do nothing instead of raising."""
+
+
+class Stalled(Exception):
+    """Raised by the watchdog inside a thread that ran too long without an operation; ``str()`` says where."""
+
+
+def _fresh_counter() -> Any:
+    """What ``threading`` numbers default thread names with, from 1 again."""
+    return itertools.count(1).__next__
+
+
+def quiet_garbage() -> None:
+    """Keep the collector from running destructors in the middle of an execution; the explorer collects in between."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()

@@ -1,0 +1,284 @@
+"""Targets: what the user asks to run, loaded so that every execution starts from the same state.
+
+A target is a script, a function in a file or module, or ``-m package``. The program's own modules are executed anew,
+from compiled code kept in memory, for every execution; the standard library and installed packages are not.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import inspect
+import sys
+import types
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+
+class TargetError(Exception):
+    """The target cannot be read or called. The message says what, where and what to do."""
+
+
+class _Loader(importlib.abc.Loader):
+    """Executes a module from compiled code kept in memory."""
+
+    def __init__(self, code: types.CodeType, path: str) -> None:
+        self.code = code
+        self.path = path
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        exec(self.code, module.__dict__)
+
+    def get_source(self, name: str) -> str:
+        return Path(self.path).read_text(encoding="utf-8")
+
+
+class _OwnModules(importlib.abc.MetaPathFinder):
+    """Finds the program's own modules a second time without the file system, and forgets them between executions."""
+
+    def __init__(self, roots: Sequence[str]) -> None:
+        self.roots = tuple(roots)
+        self.specs: dict[str, importlib.machinery.ModuleSpec] = {}
+        self.baseline = set(sys.modules)
+
+    def owns(self, file: str | None) -> bool:
+        return file is not None and file.startswith(self.roots) and "/site-packages/" not in file[len(self.roots[0]) :]
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        known = self.specs.get(fullname)
+        if known is not None:
+            return importlib.util.spec_from_file_location(
+                fullname, known.origin, loader=known.loader, submodule_search_locations=known.submodule_search_locations
+            )
+        found = importlib.machinery.PathFinder.find_spec(fullname, path, target)
+        if found is None or not self.owns(found.origin) or not isinstance(found.loader, importlib.machinery.SourceFileLoader):
+            return found
+        code = found.loader.get_code(fullname)
+        if code is None or found.origin is None:
+            return found
+        self.specs[fullname] = found
+        found.loader = _Loader(code, found.origin)
+        return self.find_spec(fullname)
+
+    def forget(self) -> None:
+        for name in self.specs:
+            sys.modules.pop(name, None)
+
+
+class Target:
+    """A parsed target.
+
+    ``text`` is what the user wrote; ``function`` is the name to call, or None for a script run as ``__main__``.
+    """
+
+    def __init__(
+        self, text: str, *, path: Path | None, module: str | None, function: str | None, argv: Sequence[str] = ()
+    ) -> None:
+        self.text = text
+        self.path = path
+        self.module = module
+        self.function = function
+        self.argv = list(argv)
+        self._own: _OwnModules | None = None
+        self._code: types.CodeType | None = None
+        self._origin = ""
+
+    def prepare(self) -> None:
+        """Find, read and compile it; nothing of it runs yet.
+
+        Raises:
+            TargetError: missing file, unreadable, syntax error, unknown module.
+        """
+        if self.path is not None:
+            self._code = compile_file(self.path)
+            self._origin = str(self.path)
+            root = str(self.path.parent)
+        else:
+            assert self.module is not None
+            if "" not in sys.path and str(Path.cwd()) not in sys.path:
+                sys.path.insert(0, str(Path.cwd()))
+            root = self._find_module(self.module)
+        if root not in sys.path and self.path is not None:
+            sys.path.insert(0, root)
+        self._own = _OwnModules([root + "/"])
+        sys.meta_path.insert(0, self._own)
+        if self.module is not None and self._code is None:
+            self._own.find_spec(self.module, self._parent_path(self.module))
+
+    @staticmethod
+    def _parent_path(module: str) -> Sequence[str] | None:
+        parent = module.rpartition(".")[0]
+        return list(importlib.import_module(parent).__path__) if parent else None
+
+    def _find_module(self, name: str) -> str:
+        try:
+            spec = importlib.util.find_spec(name)
+        except (ImportError, ValueError) as error:
+            raise TargetError(f"no module named {name!r} ({error}); run from the folder it is in, or install it") from error
+        except SyntaxError as error:
+            raise TargetError(syntax_message(error)) from error
+        if spec is None:
+            raise TargetError(f"no module named {name!r}; run from the folder it is in, or install it")
+        if self.function is None:
+            main = importlib.util.find_spec(f"{name}.__main__") if spec.submodule_search_locations else spec
+            if main is None or main.origin is None:
+                raise TargetError(f"the package {name!r} has no __main__.py to run; name a function: {name}:function")
+            spec = main
+        if spec.origin is None or not spec.origin.endswith(".py"):
+            raise TargetError(f"the module {name!r} has no Python source to run ({spec.origin})")
+        self._origin = spec.origin
+        code = compile_file(Path(spec.origin))
+        if self.function is None:
+            self._code = code
+        return str(Path(spec.origin).parent)
+
+    def close(self) -> None:
+        """Undo :meth:`prepare`: forget the program's modules and the finder."""
+        if self._own is not None:
+            self._own.forget()
+            sys.meta_path.remove(self._own)
+            self._own = None
+
+    def load(self) -> Callable[..., Any]:
+        """Execute the program's modules anew and return what :meth:`run` calls.
+
+        Raises:
+            TargetError: the function is missing, not callable or has required parameters.
+        """
+        assert self._own is not None, "prepare() comes first"
+        self._own.forget()
+        if self.function is None:
+            return self._run_script
+        if self.path is not None:
+            assert self._code is not None
+            name = self.path.stem
+            module = self._module(name, self._code)
+        else:
+            assert self.module is not None
+            name = self.module
+            module = importlib.import_module(name)
+        found: Any = module
+        for part in self.function.split("."):
+            found = getattr(found, part, None)
+            if found is None:
+                raise TargetError(self._missing(module))
+        if not callable(found):
+            raise TargetError(f"{self.function!r} in {self._origin} is a {type(found).__name__}, not a function")
+        return found
+
+    def _missing(self, module: types.ModuleType) -> str:
+        import difflib
+
+        names = [name for name, value in vars(module).items() if inspect.isfunction(value) and value.__module__ == module.__name__]
+        near = difflib.get_close_matches(self.function or "", names, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(sorted(names)) or 'no functions'}"
+        return f"no function {self.function!r} in {self._origin}; {hint}"
+
+    def _module(self, name: str, code: types.CodeType) -> types.ModuleType:
+        module = types.ModuleType(name)
+        module.__file__ = self._origin
+        assert self._own is not None
+        self._own.specs.setdefault(name, importlib.machinery.ModuleSpec(name, _Loader(code, self._origin), origin=self._origin))
+        sys.modules[name] = module
+        exec(code, module.__dict__)
+        return module
+
+    def _run_script(self) -> None:
+        assert self._code is not None
+        module = types.ModuleType("__main__")
+        module.__file__ = self._origin
+        if self.module is not None:
+            package = self.module if self._origin.endswith("__main__.py") else self.module.rpartition(".")[0]
+            module.__package__ = package
+        before, argv = sys.modules["__main__"], sys.argv
+        sys.modules["__main__"] = module
+        sys.argv = [self._origin, *self.argv]
+        try:
+            exec(self._code, module.__dict__)
+        finally:
+            sys.modules["__main__"], sys.argv = before, argv
+
+    def run(self, parameters: dict[str, Any]) -> None:
+        """One execution: fresh modules, then the call. Whatever the program raises comes out."""
+        function = self.load()
+        check_parameters(self.function or self.text, function, parameters)
+        function(**parameters)
+
+    def names(self) -> list[tuple[str, dict[str, Any]]]:
+        """The program's own modules that are loaded now, for finding what the user calls an object."""
+        found: list[tuple[str, dict[str, Any]]] = []
+        for name, module in [*sys.modules.items()]:
+            file = getattr(module, "__file__", None)
+            if self._own is not None and isinstance(file, str) and (file == self._origin or name in self._own.specs):
+                found.append((name, vars(module)))
+        return found
+
+
+def check_parameters(name: str, function: Callable[..., Any], parameters: dict[str, Any]) -> None:
+    """Raise TargetError when ``function`` cannot be called with exactly these keyword parameters."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(**parameters)
+    except TypeError as error:
+        known = [item for item in signature.parameters.values() if item.kind not in (item.VAR_KEYWORD, item.VAR_POSITIONAL)]
+        required = [item.name for item in known if item.default is item.empty and item.name not in parameters]
+        if required:
+            example = " ".join(f"--set {item}=VALUE" for item in required)
+            raise TargetError(f"{name}() needs {', '.join(required)}; give {example}") from error
+        names = ", ".join(item.name for item in known) or "no parameters"
+        raise TargetError(f"{name}() cannot be called so: {error}; it takes {names}") from error
+
+
+def syntax_message(error: SyntaxError) -> str:
+    line = (error.text or "").strip()
+    return f"syntax error in {error.filename}:{error.lineno}: {error.msg}" + (f": {line}" if line else "")
+
+
+def compile_file(path: Path) -> types.CodeType:
+    """Compile a source file.
+
+    Raises:
+        TargetError: missing, a folder, unreadable, not UTF-8, or a syntax error (with its line).
+    """
+    try:
+        source = path.read_bytes()
+    except FileNotFoundError as error:
+        raise TargetError(f"no such file: {path}") from error
+    except OSError as error:
+        raise TargetError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        return compile(source, str(path), "exec", dont_inherit=True)
+    except SyntaxError as error:
+        raise TargetError(syntax_message(error)) from error
+    except ValueError as error:
+        raise TargetError(f"{path} is not Python source: {error}") from error
+
+
+def parse_target(text: str, argv: Sequence[str] = ()) -> Target:
+    """Understand ``path.py``, ``path.py:function``, ``package.module:function`` or ``-m package``.
+
+    Raises:
+        TargetError: none of these.
+    """
+    if text.startswith("-m "):
+        return Target(text, path=None, module=text[3:].strip(), function=None, argv=argv)
+    place, colon, function = text.rpartition(":")
+    if not colon:
+        place, function = text, ""
+    if place.endswith(".py") or "/" in place or Path(place).is_file():
+        if colon and not function:
+            raise TargetError(f"{text!r} names no function after the colon")
+        return Target(text, path=Path(place).resolve(), module=None, function=function or None, argv=argv)
+    if not colon:
+        raise TargetError(f"{text!r} is not a target; write path.py, path.py:function, package.module:function or -m package")
+    if not all(part.isidentifier() for part in place.split(".")) or not all(p.isidentifier() for p in function.split(".")):
+        raise TargetError(f"{text!r} is not a target: {place!r} must be a module and {function!r} a function")
+    return Target(text, path=None, module=place, function=function, argv=argv)
