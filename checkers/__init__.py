@@ -1,0 +1,1 @@
+"""Checkers read a trace, or steer the explored world, and return findings."""

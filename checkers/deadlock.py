@@ -1,0 +1,296 @@
+"""Deadlocks that were reached: cycles of waits, pools starved by their own tasks, and waits that nobody can end.
+
+Reads the end of a trace in which some threads are blocked and no other thread can move. Rules D001, D003, D005, D006.
+"""
+
+from __future__ import annotations
+
+from ..simcore.trace import Trace
+from .describe import relevant_steps, switches, thread_states
+from .finding import Finding, fingerprint
+from .holding import Blocked, Situation, read
+
+
+def find(trace: Trace, *, all_stuck: bool = True) -> list[Finding]:
+    """The deadlock at the end of ``trace``: one finding for each independent cause, victims told apart from causes.
+
+    Daemon threads that only wait for work are not part of it unless something else waits for them. With ``all_stuck``
+    false other threads could still move, and only what no one else can resolve is reported: cycles.
+    """
+    situation = read(trace)
+    involved = _involved(situation)
+    if not involved:
+        return []
+    findings: list[Finding] = []
+    explained: set[int] = set()
+    for thread in sorted(involved):
+        blocked = situation.blocked[thread]
+        if situation.waits_for(blocked) == [thread]:
+            findings.append(_self_deadlock(situation, blocked))
+            explained.add(thread)
+    for cycle in _cycles(situation, involved - explained):
+        findings.append(_cycle_finding(situation, cycle))
+        explained |= set(cycle)
+    if not all_stuck:
+        return findings
+    for pool, members in sorted(_starved_pools(situation, involved - explained).items()):
+        findings.append(_pool_finding(situation, pool, members))
+        explained |= set(members)
+    behind = _behind(situation, explained, involved)
+    left = involved - explained - behind
+    if left:
+        findings.append(_communication(situation, left))
+        behind -= _behind(situation, left, involved)
+    for finding in findings[:1]:
+        if behind:
+            names = ", ".join(sorted(trace.thread_name(thread) for thread in behind))
+            finding.why += f" Also blocked behind it: {names}."
+    return findings
+
+
+def _involved(situation: Situation) -> set[int]:
+    """Blocked threads that keep the program from ending, and the blocked threads they wait for."""
+    threads = situation.trace.tables.threads
+    todo = [thread for thread in situation.blocked if not threads[thread].daemon]
+    found: set[int] = set()
+    while todo:
+        thread = todo.pop()
+        if thread in found or thread not in situation.blocked:
+            continue
+        found.add(thread)
+        todo += situation.waits_for(situation.blocked[thread])
+    if found:
+        # A daemon that waits for the others' locks is a victim worth naming; one that waits for work is not.
+        found |= {
+            thread
+            for thread, blocked in situation.blocked.items()
+            if set(situation.waits_for(blocked)) & found
+        }
+    return found
+
+
+def _cycles(situation: Situation, threads: set[int]) -> list[list[int]]:
+    """Cycles of at least two threads in the wait-for graph, each starting at its smallest thread."""
+    import networkx
+
+    graph: networkx.DiGraph[int] = networkx.DiGraph()
+    for thread in sorted(threads):
+        wakers = situation.waits_for(situation.blocked[thread])
+        if len(wakers) == 1 and wakers[0] in threads:
+            graph.add_edge(thread, wakers[0])
+    cycles: list[list[int]] = []
+    for component in networkx.strongly_connected_components(graph):
+        if len(component) > 1:
+            # Every thread waits for one other, so a strongly connected part is one simple cycle.
+            cycle = [min(component)]
+            while (following := next(iter(graph.successors(cycle[-1])))) != cycle[0]:
+                cycle.append(following)
+            cycles.append(cycle)
+    return sorted(cycles, key=lambda cycle: (len(cycle), cycle))
+
+
+def _starved_pools(situation: Situation, threads: set[int]) -> dict[int, list[int]]:
+    """Pools all of whose workers wait for a task that is still queued in the same pool."""
+    objects = situation.trace.tables.objects
+    waiting: dict[int, list[int]] = {}
+    for thread in sorted(threads):
+        blocked = situation.blocked[thread]
+        info = objects[blocked.object]
+        if info.kind == "Future" and blocked.object not in situation.started_task and info.part_of >= 0:
+            waiting.setdefault(info.part_of, []).append(thread)
+    starved: dict[int, list[int]] = {}
+    for pool, members in waiting.items():
+        workers = situation.workers.get(pool, set())
+        stuck = [thread for thread in members if thread in workers]
+        if stuck and len(stuck) >= max(objects[pool].capacity, 1):
+            starved[pool] = stuck
+    return starved
+
+
+def _behind(situation: Situation, causes: set[int], involved: set[int]) -> set[int]:
+    """Threads that wait, directly or not, only for threads in ``causes``."""
+    behind: set[int] = set()
+    changed = True
+    while changed:
+        changed = False
+        for thread in involved - causes - behind:
+            wakers = set(situation.waits_for(situation.blocked[thread])) or _pool_of_future(situation, thread)
+            if wakers and wakers <= causes | behind:
+                behind.add(thread)
+                changed = True
+    return behind
+
+
+def _pool_of_future(situation: Situation, thread: int) -> set[int]:
+    """For a wait on a queued task: the pool's workers, who would have to run it first."""
+    blocked = situation.blocked[thread]
+    info = situation.trace.tables.objects[blocked.object]
+    if info.kind == "Future" and blocked.object not in situation.started_task:
+        return situation.workers.get(info.part_of, set())
+    return set()
+
+
+def _make(
+    situation: Situation,
+    rule: str,
+    kind: str,
+    threads: list[int],
+    message: str,
+    why: str,
+    suggestion: str,
+    objects: list[int],
+) -> Finding:
+    trace = situation.trace
+    steps = relevant_steps(situation, set(threads), set(objects))
+    table = trace.tables
+    parts = sorted(
+        f"{_function(situation, situation.blocked[thread])}:{situation.blocked[thread].operation}:"
+        f"{table.objects[situation.blocked[thread].object].kind}"
+        for thread in threads
+    )
+    return Finding(
+        rule=rule,
+        kind=kind,
+        certainty="confirmed",
+        message=message,
+        threads=thread_states(situation, threads),
+        steps=steps,
+        switches=switches(steps),
+        why=why,
+        suggestion=suggestion,
+        fingerprint=fingerprint(rule, *parts),
+    )
+
+
+def _function(situation: Situation, blocked: Blocked) -> str:
+    if blocked.location < 0:
+        return ""
+    return situation.trace.tables.locations[blocked.location].function
+
+
+def _held(situation: Situation, threads: list[int]) -> list[int]:
+    return [item for thread in threads for item, _ in situation.holds.get(thread, [])]
+
+
+def _self_deadlock(situation: Situation, blocked: Blocked) -> Finding:
+    trace = situation.trace
+    name, thread = trace.object_name(blocked.object), trace.thread_name(blocked.thread)
+    info = trace.tables.objects[blocked.object]
+    if info.kind == "Thread":
+        message = f"{thread} waits for its own end"
+        suggestion = "Join the thread from another one."
+    else:
+        message = f"{thread} waits for {name}, which it holds itself"
+        suggestion = "Use threading.RLock if the nesting is wanted; else move the inner call out of the locked section."
+    return _make(
+        situation,
+        "D006",
+        "self-deadlock",
+        [blocked.thread],
+        message,
+        f"A {info.kind} does not know its owner: the second acquire waits for a release that cannot come.",
+        suggestion,
+        [blocked.object],
+    )
+
+
+def _cycle_finding(situation: Situation, cycle: list[int]) -> Finding:
+    trace = situation.trace
+    wanted = [situation.blocked[thread].object for thread in cycle]
+    names = [trace.object_name(item) for item in wanted]
+    message = (
+        f"{len(cycle)} threads wait for each other: "
+        + ", ".join(f"{trace.thread_name(thread)} for {name}" for thread, name in zip(cycle, names, strict=True))
+    )
+    locks = [item for item in wanted if trace.tables.objects[item].kind != "Thread"]
+    why = "No lock common to all of them is held around, and nothing orders the sections."
+    suggestion = f"Take {_list(sorted(trace.object_name(item) for item in locks))} in one order everywhere."
+    if len(locks) < len(cycle):
+        why = "A thread is joined by one that holds what it needs to end."
+        suggestion = "Release the lock before join(), or let the thread end without it."
+    return _make(situation, "D001", "deadlock", cycle, message, why, suggestion, wanted)
+
+
+def _pool_finding(situation: Situation, pool: int, members: list[int]) -> Finding:
+    trace = situation.trace
+    count = len(members)
+    name = trace.object_name(pool)
+    message = (
+        f"all {count} workers of {name} wait for tasks that are queued behind them"
+        if count > 1
+        else f"the only worker of {name} waits for a task that is queued behind it"
+    )
+    return _make(
+        situation,
+        "D005",
+        "pool-starvation",
+        members,
+        message,
+        "A queued task starts only when a worker is free, and every worker waits for a queued task.",
+        "Do not wait inside a task for another task of the same pool: return the future, or use a second pool.",
+        [situation.blocked[thread].object for thread in members],
+    )
+
+
+def _communication(situation: Situation, threads: set[int]) -> Finding:
+    trace = situation.trace
+    ordered = sorted(threads, key=lambda thread: (bool(situation.waits_for(situation.blocked[thread])), thread))
+    root = situation.blocked[ordered[0]]
+    info = trace.tables.objects[root.object]
+    lonely = [thread for thread in ordered if not situation.waits_for(situation.blocked[thread])]
+    who = _list([trace.thread_name(thread) for thread in lonely])
+    verb = "waits" if len(lonely) == 1 else "wait"
+    place = f"{root.operation} on" if "." in root.operation else f"{root.operation} of"
+    message = f"{who} {verb} for ever in {place} {info.name}: nobody is left who could {_remedy(root.operation)}"
+    return _make(
+        situation,
+        "D003",
+        "communication-deadlock",
+        ordered,
+        message,
+        _why(situation, root),
+        _SUGGESTIONS.get(root.operation, "Make sure that the wake-up happens on every path, also after an error."),
+        [situation.blocked[thread].object for thread in ordered] + _held(situation, ordered),
+    )
+
+
+_REMEDIES = {
+    "Queue.get": "put an item",
+    "SimpleQueue.get": "put an item",
+    "Queue.put": "take an item out",
+    "Queue.join": "call task_done()",
+    "Condition.wait": "notify it",
+    "Event.wait": "set it",
+    "Barrier.wait": "arrive",
+    "Future.result": "complete it",
+}
+_SUGGESTIONS = {
+    "Queue.get": "Put a sentinel for each consumer when the work is done, or end the consumers with shutdown.",
+    "Queue.put": "Do not hold a lock the consumer needs while putting into a bounded queue.",
+    "Queue.join": "Call task_done() once for every item taken, in a finally block.",
+    "Condition.wait": "Wait in a loop that tests a stop flag; set the flag and notify_all() under the lock.",
+    "Event.wait": "Set the event on every path that ends the wait, also after an error.",
+    "Barrier.wait": "Make the number of parties equal the number of threads that arrive, or abort() on error.",
+}
+
+
+def _remedy(operation: str) -> str:
+    for label, remedy in _REMEDIES.items():
+        if operation.endswith(label):
+            return remedy
+    return "wake it"
+
+
+def _why(situation: Situation, root: Blocked) -> str:
+    trace = situation.trace
+    state = f" ({root.detail})" if root.detail else ""
+    others = [trace.thread_name(thread) for thread in sorted(situation.begun - situation.ended) if thread != root.thread]
+    if others:
+        return f"When it blocks{state}, every other living thread is blocked too: {_list(others)}."
+    return f"When it blocks{state}, no other thread is alive."
+
+
+def _list(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+

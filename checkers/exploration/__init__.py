@@ -1,0 +1,1 @@
+"""Exploration: strategies that decide schedules, and the driver that runs executions until a verdict."""

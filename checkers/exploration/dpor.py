@@ -1,0 +1,358 @@
+"""Optimal dynamic partial-order reduction: one execution for each Mazurkiewicz trace.
+
+The strategy keeps, for the execution it is in, the happens-before relation and per step a sleep set and a wakeup
+tree; it knows operations only by object and access code. Algorithm: Abdulla, Aronis, Jonsson, Sagonas, "Optimal
+Dynamic Partial Order Reduction" (POPL 2014; JACM 2017), Algorithm 2, with these deviations: races are collected when
+an event is first executed and reversed once the execution is maximal; a blocked operation at the end counts as an
+event (Nidhugg's lock-fail races); operations that commute with everything are not scheduling points and do not
+appear in wakeup sequences; a planned step that turns out not to be enabled is dropped and counted.
+"""
+
+from __future__ import annotations
+
+from ...simcore.dependency import DEPENDENT, REVERSIBLE_AFTER
+from ...simcore.explored import Divergence, ExploredWorld, Outcome
+from ...simcore.threads import VirtualThread
+from ...simcore.world import Operation
+
+Key = tuple[int, int, int, int]
+"""What a step touches: object uid and access code, twice (-1, 0 when there is no second object)."""
+
+
+def key_of(operation: Operation, code: int) -> Key:
+    second = operation.second
+    if second is None:
+        return (operation.target.uid, code, -1, 0)
+    return (operation.target.uid, code, second.uid, operation.second_done)
+
+
+def dependent(a: Key, b: Key) -> bool:
+    """May the order of two steps with these keys be observed?"""
+    if a[0] == b[0]:
+        if DEPENDENT[a[1]][b[1]]:
+            return True
+    elif a[2] == -1 and b[2] == -1:
+        return False
+    return (
+        (a[0] == b[2] and DEPENDENT[a[1]][b[3]])
+        or (a[2] == b[0] and DEPENDENT[a[3]][b[1]])
+        or (a[2] == b[2] != -1 and DEPENDENT[a[3]][b[3]])
+    )
+
+
+class Branch:
+    """A node of a wakeup tree: this thread takes its step next, then one of the children."""
+
+    __slots__ = ("children", "key", "uid")
+
+    def __init__(self, uid: int, key: Key) -> None:
+        self.uid = uid
+        self.key = key
+        self.children: list[Branch] = []
+
+
+class _Planned:
+    """An event of a wakeup sequence: the step at ``index`` of the current execution (-1: the reversed step itself)."""
+
+    __slots__ = ("after", "bit", "key", "uid")
+
+    def __init__(self, uid: int, key: Key, bit: int, after: int) -> None:
+        self.uid = uid
+        self.key = key
+        self.bit = bit
+        self.after = after
+        """Bit mask of the events that happen before it."""
+
+
+class OptimalDpor:
+    """The strategy; :meth:`next_execution` says whether there is another trace to run.
+
+    Invariant: ``redundant`` stays 0 when every planned step is enabled (tests/checkers/exploration/test_dpor.py counts
+    traces against closed formulas and brute force).
+    """
+
+    name = "dpor"
+
+    def __init__(self) -> None:
+        # One entry per step of the current execution.
+        self._uid: list[int] = []
+        self._key: list[Key] = []
+        self._wide: list[Key] = []
+        """Like the key, but for an operation that may fail: as it stood before its outcome was known."""
+        self._clock: list[int] = []
+        """Bit j set: step j happens before (or is) this step."""
+        self._past: list[int] = []
+        """The clock of the same thread's step before, without what this step was enabled by or conflicts with."""
+        self._edges: list[tuple[int, ...]] = []
+        """The steps that made this one possible."""
+        self._scheduled: list[bool] = []
+        self._sleep: list[dict[int, Key]] = []
+        """The sleep set of the node before each step: threads whose step was explored there already."""
+        self._plans: list[list[Branch]] = []
+        """The branches of the wakeup tree still to run from the node before each step."""
+        self._races: list[list[int]] = []
+        self._touched: dict[int, int] = {}
+        """Per object, the steps that touched it."""
+        self._last: dict[int, int] = {}
+        """Per thread, its last step."""
+        self._forced = 0
+        self._branch: Branch | None = None
+        """The branch to take at the first step that is not forced."""
+        self._sleep_now: dict[int, Key] = {}
+        self._plan_now: list[Branch] = []
+        self.redundant = 0
+        self.infeasible = 0
+
+    # Strategy.
+
+    def choose(self, world: ExploredWorld, last: VirtualThread) -> VirtualThread | None:
+        step = world.step
+        if step < self._forced:
+            return self._find(world, self._uid[step], step)
+        if step == self._forced and self._branch is not None:
+            return self._take_planned(world, step)
+        sleep = self._sleep_now
+        plans = self._plan_now
+        while plans:
+            branch = plans.pop(0)
+            thread = self._runnable(world, branch.uid)
+            if thread is not None:
+                self._open(step, sleep, plans)
+                self._plan_now = branch.children
+                return thread
+            self.infeasible += 1
+        thread = world.continue_fairly(last, sleep)
+        if thread is None:
+            if sleep and any(world.enabled(other) for other in world.live):
+                self.redundant += 1
+                world.outcome = Outcome.REDUNDANT
+            return None
+        self._open(step, sleep, [])
+        self._plan_now = []
+        return thread
+
+    def _take_planned(self, world: ExploredWorld, step: int) -> VirtualThread | None:
+        """The first step off the forced prefix: the branch chosen by :meth:`next_execution`, or the next that can run."""
+        plans = self._plans[step]
+        branch, self._branch = self._branch, None
+        while branch is not None:
+            thread = self._runnable(world, branch.uid)
+            if thread is not None:
+                self._plan_now = branch.children
+                return thread
+            self.infeasible += 1
+            branch = plans.pop(0) if plans else None
+        del self._sleep[step:], self._plans[step:]
+        world.outcome = Outcome.REDUNDANT
+        return None
+
+    def _open(self, step: int, sleep: dict[int, Key], plans: list[Branch]) -> None:
+        """Remember the node before ``step``; steps that were not scheduling points have none."""
+        missing = step - len(self._sleep)
+        if missing > 0:
+            self._sleep += [{}] * missing
+            self._plans += [[] for _ in range(missing)]
+        self._sleep.append(sleep)
+        self._plans.append(plans)
+
+    @staticmethod
+    def _find(world: ExploredWorld, uid: int, step: int) -> VirtualThread:
+        for thread in world.live:
+            if thread.uid == uid:
+                if thread.pending is not None and not thread.pending.local and world.enabled(thread):
+                    return thread
+                break
+        raise world.abort(Divergence(_differs(step, f"thread {uid} cannot take the step it took before")))
+
+    @staticmethod
+    def _runnable(world: ExploredWorld, uid: int) -> VirtualThread | None:
+        for thread in world.live:
+            if thread.uid == uid:
+                return thread if world.enabled(thread) else None
+        return None
+
+    def took(self, world: ExploredWorld, thread: VirtualThread, operation: Operation, code: int) -> None:
+        step = world.step
+        uid = thread.uid
+        if step < self._forced:
+            known = self._key[step]
+            if self._uid[step] != uid or known[0] != operation.target.uid or known[1] != code:
+                raise world.abort(
+                    Divergence(_differs(step, f"{thread.name} did {operation.label} where another step was recorded"))
+                )
+            self._last[uid] = step
+            return
+        previous = self._last.get(uid, -1)
+        past = self._clock[previous] if previous >= 0 else 0
+        key = key_of(operation, code)
+        seen, races = self._conflicts(key, past)
+        clock = seen | (1 << step)
+        clocks = self._clock
+        for edge in world.edges:
+            clock |= clocks[edge]
+        self._uid.append(uid)
+        self._key.append(key)
+        self._wide.append(key if code == operation.pending else key_of(operation, operation.pending))
+        clocks.append(clock)
+        self._past.append(past)
+        self._edges.append(tuple(world.edges))
+        self._races.append(races)
+        self._last[uid] = step
+        if code or key[3]:
+            touched = self._touched
+            touched[key[0]] = touched.get(key[0], 0) | (1 << step)
+            if key[2] != -1:
+                touched[key[2]] = touched.get(key[2], 0) | (1 << step)
+        if operation.local:
+            self._scheduled.append(False)
+            return
+        self._scheduled.append(True)
+        sleep = self._sleep[step]
+        if sleep:
+            sleep = {other: planned for other, planned in sleep.items() if other != uid and not dependent(planned, key)}
+        self._sleep_now = sleep
+
+    def _conflicts(self, key: Key, past: int) -> tuple[int, list[int]]:
+        """The steps that race with a step touching ``key`` after ``past``: dependent, and not ordered otherwise."""
+        seen = past
+        races: list[int] = []
+        for uid, code in ((key[0], key[1]), (key[2], key[3])):
+            if not code:
+                continue
+            row = REVERSIBLE_AFTER[code]
+            todo = self._touched.get(uid, 0) & ~seen
+            while todo:
+                index = todo.bit_length() - 1
+                other = self._key[index]
+                if row[other[1] if other[0] == uid else other[3]]:
+                    races.append(index)
+                    seen |= self._clock[index]
+                    todo &= ~seen
+                else:
+                    todo ^= 1 << index
+        return seen, races
+
+    # Between executions.
+
+    def finished(self, world: ExploredWorld) -> None:
+        """The execution is maximal: plan the reversal of every race in it."""
+        total = len(self._uid)
+        if world.outcome is not Outcome.REDUNDANT:
+            for step in range(self._forced, total):
+                for race in self._races[step]:
+                    self._reverse(race, self._uid[step], self._wide[step], self._past[step], self._edges[step])
+            for thread in world.live:
+                operation = thread.pending
+                if operation is None or operation.local:
+                    continue
+                previous = self._last.get(thread.uid, -1)
+                key = key_of(operation, operation.pending)
+                past = self._clock[previous] if previous >= 0 else 0
+                for race in self._conflicts(key, past)[1]:
+                    self._reverse(race, thread.uid, key, past, ())
+
+    def _reverse(self, race: int, uid: int, key: Key, past: int, edges: tuple[int, ...]) -> None:
+        """Plan an execution in which the step ``key`` of thread ``uid`` comes before the step ``race``, unless one is
+        planned or done.
+
+        What precedes the late step in the new order is found from the sequence itself: its clock in the old order
+        came through the step that is overtaken (a lock's release orders the next acquire after it).
+        """
+        bit = 1 << race
+        clocks = self._clock
+        sequence: list[_Planned] = []
+        for i in range(race + 1, len(clocks)):
+            if self._scheduled[i] and not clocks[i] & bit:
+                event = _Planned(self._uid[i], self._key[i], 1 << i, clocks[i] & ~(1 << i))
+                sequence.append(event)
+                if i in edges or dependent(event.key, key):
+                    past |= clocks[i]
+        sequence.append(_Planned(uid, key, 0, past))
+        for asleep, planned in self._sleep[race].items():
+            if _weak_initial(asleep, planned, sequence):
+                return
+        _insert(sequence, self._plans[race])
+
+    def next_execution(self) -> bool:
+        """Go back to the deepest node with a planned branch; False when everything is explored."""
+        while self._uid:
+            step = len(self._uid) - 1
+            uid, key, scheduled = self._uid.pop(), self._key.pop(), self._scheduled.pop()
+            self._wide.pop()
+            self._clock.pop()
+            self._past.pop()
+            self._edges.pop()
+            self._races.pop()
+            if not scheduled:
+                del self._sleep[step:], self._plans[step:]
+                continue
+            plans = self._plans[step]
+            if plans:
+                sleep = dict(self._sleep[step])
+                sleep[uid] = key
+                self._sleep[step] = sleep
+                del self._sleep[step + 1 :], self._plans[step + 1 :]
+                self._branch = plans.pop(0)
+                self._forced = step
+                self._sleep_now = sleep
+                keep = (1 << step) - 1
+                self._touched = {uid: mask & keep for uid, mask in self._touched.items()}
+                self._last = {}
+                return True
+            del self._sleep[step:], self._plans[step:]
+        return False
+
+    @property
+    def depth(self) -> int:
+        return len(self._uid)
+
+    def open_branches(self) -> int:
+        """How many planned branches are waiting; a lower bound of what is left."""
+        return sum(len(plans) for plans in self._plans)
+
+
+def _differs(step: int, what: str) -> str:
+    return (
+        f"the program behaved differently when its schedule was repeated: at step {step + 1} {what}; usual causes are "
+        "the real clock, random numbers from outside the random module, the environment, and order by id() or hash()"
+    )
+
+
+def _initial(position: int, sequence: list[_Planned]) -> bool:
+    """Does the event at ``position`` have no predecessor inside the sequence?"""
+    after = sequence[position].after
+    return not any(after & event.bit for event in sequence)
+
+
+def _weak_initial(uid: int, key: Key, sequence: list[_Planned]) -> bool:
+    """Could the thread's step come first in some order equivalent to the sequence, or to an extension of it?"""
+    for position, event in enumerate(sequence):
+        if event.uid == uid:
+            return _initial(position, sequence)
+    return not any(dependent(key, event.key) for event in sequence)
+
+
+def _insert(sequence: list[_Planned], level: list[Branch]) -> None:
+    """Insert a wakeup sequence into an ordered tree (JACM 2017, section 6.3): follow the branches that could start
+    an equivalent sequence; where none does, add the rest as a new last branch; a leaf reached covers it."""
+    while sequence:
+        for branch in level:
+            own = next((i for i, event in enumerate(sequence) if event.uid == branch.uid), None)
+            if own is not None:
+                if not _initial(own, sequence):
+                    continue
+                sequence = sequence[:own] + sequence[own + 1 :]
+            elif any(dependent(branch.key, event.key) for event in sequence):
+                continue
+            if not branch.children:
+                return
+            level = branch.children
+            break
+        else:
+            for event in sequence:
+                branch = Branch(event.uid, event.key)
+                level.append(branch)
+                level = branch.children
+            return
+
+

@@ -1,0 +1,437 @@
+"""The driver: run executions under a strategy until everything is explored or a budget is used up, then say what was
+found, what was bounded, and how each finding can be repeated.
+"""
+
+from __future__ import annotations
+
+import gc
+import signal
+import sys
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+from types import FrameType
+from typing import Any, Protocol
+
+from ...simcore.explored import (
+    MAX_STEPS,
+    POLLS_IN_A_ROW,
+    Divergence,
+    Execution,
+    ExploredWorld,
+    Outcome,
+    Stalled,
+    Strategy,
+)
+from ...simcore.recorder import Recorder, failure_place, user_frame
+from ...simcore.takeover import takeover
+from ...simcore.target import Target, TargetError
+from ...simcore.trace import Header, Location, Trace
+from ...simcore.world import Primitive
+from .. import deadlock, failure
+from ..finding import Finding
+from .dpor import OptimalDpor
+from .replay import Replay
+from .sampling import Once, Pct, Pos, Uniform
+
+STRATEGIES = ("dpor", "random", "pct", "pos", "once")
+_EXECUTIONS_AFTER_A_FINDING = 1000
+"""Without ``keep_going``: how many more executions look for findings of other kinds (or as many as it took, if more).
+A count, not a time, so that the same seed gives the same result."""
+_RECORDINGS_MAX = 50
+_COLLECT_EVERY = 200
+_RESTARTS_MAX = 3
+
+
+class Explorer(Strategy, Protocol):
+    """A strategy that can run many executions. ``redundant`` counts executions given up as explored elsewhere."""
+
+    name: str
+    redundant: int
+    infeasible: int
+
+    def finished(self, world: ExploredWorld) -> None:
+        """The execution has ended; called before its threads are gone."""
+        ...
+
+    def next_execution(self) -> bool:
+        """Prepare the next execution; False when there is none."""
+        ...
+
+
+def make_strategy(name: str, seed: int) -> Explorer:
+    """The strategy called ``name`` (one of STRATEGIES)."""
+    if name == "dpor":
+        return OptimalDpor()
+    return {"random": Uniform, "pct": Pct, "pos": Pos, "once": Once}[name](seed)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """When to stop. ``stall_s``: how long one thread may run without reaching an operation."""
+
+    max_executions: int | None = None
+    max_seconds: float = 60.0
+    max_steps: int = MAX_STEPS
+    stall_s: float = 10.0
+    keep_going: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An execution worth showing: how to repeat it, and what kind of end it had."""
+
+    schedule: tuple[int, ...]
+    """The index of the thread that moved, for each step."""
+    outcome: Outcome
+    signature: tuple[Any, ...]
+    switches: int
+
+
+@dataclass(slots=True)
+class Exploration:
+    """What an exploration came to, before anything is put into words."""
+
+    executions: int = 0
+    steps: int = 0
+    redundant: int = 0
+    exhaustive: bool = False
+    problems: dict[tuple[Any, ...], Problem] = field(default_factory=lambda: {})
+    seen: dict[tuple[Any, ...], int] = field(default_factory=lambda: {})
+    limits: list[str] = field(default_factory=lambda: [])
+    gave_up: str = ""
+    """Why nothing was explored at all; empty when something was."""
+    interrupted: bool = False
+    seconds: float = 0.0
+
+
+class Interrupted(Exception):
+    """The user asked to stop; the partial result is kept."""
+
+
+class _Watch:
+    """What the signal handlers look at."""
+
+    world: ExploredWorld | None = None
+    step = -1
+    interrupted = False
+
+
+def _stalled(world: ExploredWorld, frame: FrameType | None, seconds: float) -> Stalled:
+    inner = user_frame(frame)
+    place = "" if inner is None else f" at {Location(inner.f_code.co_filename, inner.f_lineno)} in {inner.f_code.co_name}()"
+    return Stalled(
+        f"{world.thread.name} ran for {seconds:g} s{place} without reaching an operation weft can schedule: an endless loop, "
+        "a long computation, or a call that blocks outside the simulation; raise --timeout if it only needs longer"
+    )
+
+
+@contextmanager
+def watchdog(watch: _Watch, seconds: float) -> Generator[None]:
+    """Stop an execution that makes no step for ``seconds`` (on the main thread of a process that uses no alarms)."""
+    usable = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
+    if not usable:
+        yield
+        return
+
+    def look(_: int, frame: FrameType | None) -> None:
+        world = watch.world
+        if world is None or world.closing:
+            return
+        position = (id(world), world.step)
+        if watch.step == hash(position):
+            raise world.abort(_stalled(world, frame, seconds))
+        watch.step = hash(position)
+
+    signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, seconds / 2, seconds / 2)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+
+@contextmanager
+def _interruptible(watch: _Watch) -> Generator[None]:
+    """The first Ctrl-C ends the execution and keeps the partial result."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_: int, __: FrameType | None) -> None:
+        watch.interrupted = True
+        world = watch.world
+        if world is not None and not world.closing:
+            raise world.abort(Interrupted())
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _switches(schedule: list[int]) -> int:
+    return sum(1 for before, after in zip(schedule, schedule[1:], strict=False) if before != after)
+
+
+def _signature(execution: Execution) -> tuple[Any, ...] | None:
+    """What tells one kind of failing end from another, quickly; None for an execution that ended well."""
+    parts: list[Any] = []
+    if execution.outcome is Outcome.DEADLOCK:
+        for thread in execution.stuck:
+            operation = thread.pending
+            if operation is not None:
+                parts.append((thread.uid, operation.label, operation.target.uid))
+    elif execution.outcome is Outcome.STEP_LIMIT and execution.spinning:
+        parts.append("spinning")
+    for thread in execution.failures:
+        assert thread.failure is not None
+        error = thread.failure[0]
+        parts.append((type(error).__name__, failure_place(error)))
+    return (execution.outcome.value, *parts) if parts else None
+
+
+def explore(
+    program: Callable[[], None],
+    strategy: str,
+    budget: Budget,
+    *,
+    seed: int = 0,
+    progress: Callable[[Exploration], None] | None = None,
+) -> Exploration:
+    """Run ``program`` again and again, each time as the main thread of a fresh world, under one of STRATEGIES.
+
+    A first execution is run and not counted, so that the libraries the program imports are loaded before executions
+    are compared; when a later one imports more, exploration starts over.
+
+    Raises:
+        TargetError: the program could not be loaded (from the program itself).
+        Divergence: the program does not repeat its own steps, so nothing can be concluded.
+    """
+    watch = _Watch()
+    started = perf_counter()
+    gave_up = _warm_up(program, budget, seed, watch)
+    if gave_up is not None:
+        return gave_up
+    for _ in range(_RESTARTS_MAX):
+        loaded = len(sys.modules)
+        try:
+            return _explore(program, make_strategy(strategy, seed), budget, seed, progress, started, watch)
+        except Divergence:
+            if len(sys.modules) == loaded:
+                raise
+    return _explore(program, make_strategy(strategy, seed), budget, seed, progress, started, watch)
+
+
+def _warm_up(program: Callable[[], None], budget: Budget, seed: int, watch: _Watch) -> Exploration | None:
+    """Run once, uncounted; a result when that already shows that the program cannot be controlled."""
+    with takeover(), _interruptible(watch), watchdog(watch, budget.stall_s):
+        watch.world = world = ExploredWorld(Once(seed), max_steps=budget.max_steps, seed=seed)
+        try:
+            execution = world.run(program)
+        except Interrupted:
+            return Exploration(gave_up="interrupted before the first execution ended", interrupted=True)
+        finally:
+            watch.world = None
+    _raise_target_error(execution)
+    if execution.outcome in (Outcome.REFUSED, Outcome.STALLED):
+        return Exploration(gave_up=execution.refusal)
+    return None
+
+
+def _explore(
+    program: Callable[[], None],
+    strategy: Explorer,
+    budget: Budget,
+    seed: int,
+    progress: Callable[[Exploration], None] | None,
+    started: float,
+    watch: _Watch,
+) -> Exploration:
+    result = Exploration()
+    thread_uids: dict[tuple[int, int], int] = {}
+    outside: dict[int, tuple[int, Primitive]] = {}
+    first_finding = 0
+    polling = step_limited = stalled = False
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        with takeover(), _interruptible(watch), watchdog(watch, budget.stall_s):
+            while True:
+                world = ExploredWorld(
+                    strategy, max_steps=budget.max_steps, seed=seed, thread_uids=thread_uids, outside=outside
+                )
+                watch.world = world
+                try:
+                    execution = world.run(program)
+                except Interrupted:
+                    result.interrupted = True
+                    break
+                finally:
+                    watch.world = None
+                outcome = execution.outcome
+                result.steps += execution.steps
+                if outcome in (Outcome.REFUSED, Outcome.STALLED):
+                    if not result.executions:
+                        result.gave_up = execution.refusal
+                        break
+                    stalled = True
+                    result.limits.append(f"an execution was cut off: {execution.refusal}")
+                if outcome is not Outcome.REDUNDANT:
+                    result.executions += 1
+                    _raise_target_error(execution)
+                    step_limited |= outcome is Outcome.STEP_LIMIT
+                    polling |= execution.polling_bounded
+                    signature = _signature(execution)
+                    if signature is not None:
+                        first_finding = first_finding or result.executions
+                        _remember(result, signature, execution)
+                strategy.finished(world)
+                more = strategy.next_execution()
+                if not more:
+                    result.exhaustive = not (step_limited or polling or stalled) and strategy.name == OptimalDpor.name
+                    break
+                if watch.interrupted:
+                    result.interrupted = True
+                    break
+                reason = _used_up(result, budget, first_finding, perf_counter() - started)
+                if reason:
+                    result.limits.append(reason)
+                    break
+                if result.executions % _COLLECT_EVERY == 0:
+                    gc.collect(1)
+                if progress is not None:
+                    result.seconds = perf_counter() - started
+                    progress(result)
+    finally:
+        if collecting:
+            gc.enable()
+    result.redundant = strategy.redundant
+    result.seconds = perf_counter() - started
+    if strategy.infeasible and result.exhaustive:
+        result.exhaustive = False
+        result.limits.append(f"{strategy.infeasible} planned schedules could not be followed")
+    if polling:
+        result.limits.append(f"a thread that polls was let look {POLLS_IN_A_ROW} times in a row, then only after a change")
+    if step_limited:
+        result.limits.append(f"executions longer than {budget.max_steps} steps were cut off (--max-steps)")
+    if strategy.name != OptimalDpor.name:
+        result.limits.append(f"schedules were sampled ({strategy.name}), not enumerated")
+    return result
+
+
+def _raise_target_error(execution: Execution) -> None:
+    for thread in execution.failures:
+        if thread.index == 0 and thread.failure is not None and isinstance(thread.failure[0], TargetError):
+            raise thread.failure[0]
+
+
+def _remember(result: Exploration, signature: tuple[Any, ...], execution: Execution) -> None:
+    index_of = {thread.uid: thread.index for thread in execution.threads}
+    schedule = [index_of[uid] for uid in execution.schedule]
+    problem = Problem(tuple(schedule), execution.outcome, signature, _switches(schedule))
+    known = result.problems.get(signature)
+    result.seen[signature] = result.seen.get(signature, 0) + 1
+    if known is None or (problem.switches, len(problem.schedule)) < (known.switches, len(known.schedule)):
+        result.problems[signature] = problem
+
+
+def _used_up(result: Exploration, budget: Budget, first_finding: int, seconds: float) -> str:
+    """Why to stop now, in the words of the result; empty to go on."""
+    if budget.max_executions is not None and result.executions >= budget.max_executions:
+        return f"stopped after {result.executions} executions (--max-executions)"
+    if seconds > budget.max_seconds:
+        return f"stopped after {budget.max_seconds:g} s (--max-seconds)"
+    if first_finding and not budget.keep_going:
+        more = max(_EXECUTIONS_AFTER_A_FINDING, first_finding)
+        if result.executions >= first_finding + more:
+            return f"stopped {more} executions after the first finding (--keep-going explores on)"
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A problem repeated in full: its trace, its findings, and the labels that a replay checks step by step."""
+
+    trace: Trace
+    findings: list[Finding]
+    labels: list[str]
+    execution: Execution
+    output: str = ""
+
+
+def record(
+    program: Callable[[], None],
+    schedule: tuple[int, ...],
+    header: Header,
+    *,
+    target: Target | None = None,
+    labels: list[str] | None = None,
+    budget: Budget | None = None,
+) -> Recorded:
+    """Repeat one schedule with everything recorded, and run the checkers on its trace.
+
+    Raises:
+        Divergence: the program left the schedule; the message names the first differing step.
+    """
+    budget = budget or Budget()
+    recorder = Recorder(header, target)
+    watch = _Watch()
+    with takeover(), watchdog(watch, budget.stall_s):
+        world = ExploredWorld(Replay(schedule, labels or ()), max_steps=budget.max_steps, seed=header.seed, observer=recorder)
+        world.on_main_end = lambda: recorder.look_for_names(world)
+        watch.world = world
+        try:
+            execution = world.run(program)
+        finally:
+            watch.world = None
+    trace = recorder.trace()
+    findings: list[Finding] = []
+    if execution.outcome is Outcome.DEADLOCK:
+        findings += deadlock.find(trace)
+    elif execution.outcome is Outcome.STEP_LIMIT:
+        cycles = deadlock.find(trace, all_stuck=False)
+        findings += cycles or ([failure.livelock(trace, execution.steps)] if execution.spinning else [])
+    findings += failure.find(trace)
+    return Recorded(trace, findings, recorder.labels, execution)
+
+
+def record_problems(
+    program: Callable[[], None],
+    exploration: Exploration,
+    header: Header,
+    *,
+    target: Target | None = None,
+    budget: Budget | None = None,
+) -> list[tuple[Finding, Problem, Recorded]]:
+    """Every different finding of an exploration, with the problem that shows it best; same finding, one row.
+
+    Raises:
+        Divergence: a problem did not repeat.
+    """
+    rows: dict[str, tuple[Finding, Problem, Recorded]] = {}
+    ordered = sorted(exploration.problems.values(), key=lambda problem: (problem.switches, len(problem.schedule), problem.schedule))
+    for problem in ordered[:_RECORDINGS_MAX]:
+        recorded = record(program, problem.schedule, header, target=target, budget=budget)
+        if recorded.execution.outcome is not problem.outcome:
+            raise Divergence(
+                f"a schedule that ended in {problem.outcome.value} ended in {recorded.execution.outcome.value} when repeated: "
+                "the program depends on something outside it (real clock, environment, order by id or hash)"
+            )
+        for finding in recorded.findings:
+            seen = exploration.seen[problem.signature]
+            known = rows.get(finding.fingerprint)
+            if known is None:
+                finding.seen = seen
+                rows[finding.fingerprint] = (finding, problem, recorded)
+            else:
+                known[0].seen += seen
+    if len(ordered) > _RECORDINGS_MAX:
+        exploration.limits.append(f"{len(ordered) - _RECORDINGS_MAX} further kinds of failing ends were not looked into")
+    return list(rows.values())
+
+

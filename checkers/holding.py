@@ -1,0 +1,105 @@
+"""Who holds what and who waits for what at the end of a trace: the situation that deadlock checkers judge.
+
+Reads a trace of any world; knows no scheduler.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..simcore.trace import NOTHING, Event, Op, Trace
+
+OWNED_KINDS = frozenset({"Lock", "RLock"})
+PERMIT_KINDS = frozenset({"Semaphore", "BoundedSemaphore"})
+
+
+@dataclass(slots=True)
+class Blocked:
+    """A thread whose last event is a request that was never granted."""
+
+    thread: int
+    object: int
+    location: int
+    operation: str
+    detail: str
+    event: int
+
+
+@dataclass(slots=True)
+class Situation:
+    """The end of a trace. ``holds`` maps a thread to (object, location) pairs in the order they were taken."""
+
+    trace: Trace
+    holds: dict[int, list[tuple[int, int]]] = field(default_factory=lambda: {})
+    blocked: dict[int, Blocked] = field(default_factory=lambda: {})
+    ended: set[int] = field(default_factory=lambda: set[int]())
+    begun: set[int] = field(default_factory=lambda: set[int]())
+    running_task: dict[int, int] = field(default_factory=lambda: {})
+    """Future → worker thread, for tasks that began and did not finish."""
+    started_task: set[int] = field(default_factory=lambda: set[int]())
+    workers: dict[int, set[int]] = field(default_factory=lambda: {})
+    """Pool → threads that ever ran one of its tasks."""
+
+    def holders(self, target: int) -> list[int]:
+        return [thread for thread, held in self.holds.items() if any(item == target for item, _ in held)]
+
+    def waits_for(self, blocked: Blocked) -> list[int]:
+        """The threads that could wake it, when the object says who they are; empty when anybody could."""
+        info = self.trace.tables.objects[blocked.object]
+        if info.kind in OWNED_KINDS or info.kind in PERMIT_KINDS:
+            return self.holders(blocked.object)
+        if info.kind == "Thread":
+            return [] if info.thread == NOTHING else [info.thread]
+        if info.kind == "Future" and blocked.object in self.running_task:
+            return [self.running_task[blocked.object]]
+        return []
+
+
+def read(trace: Trace) -> Situation:
+    """Walk the trace once and return its end."""
+    situation = Situation(trace)
+    last: dict[int, Event] = {}
+    objects = trace.tables.objects
+    for event in trace:
+        thread, target = event.thread, event.object
+        held = situation.holds.setdefault(thread, [])
+        situation.begun.add(thread)
+        op = event.operation
+        if op is not Op.FAIL:
+            last[thread] = event
+        if op is Op.ACQUIRE and objects[target].kind in OWNED_KINDS | PERMIT_KINDS:
+            held.append((target, event.location))
+        elif op is Op.RELEASE:
+            _drop(situation, thread, target)
+        elif op is Op.WAIT and objects[target].part_of != NOTHING:
+            _drop(situation, thread, objects[target].part_of)
+        elif op is Op.END:
+            situation.ended.add(thread)
+        elif op is Op.RUN and target != NOTHING and objects[target].kind == "Future":
+            situation.running_task[target] = thread
+            situation.started_task.add(target)
+            situation.workers.setdefault(objects[target].part_of, set()).add(thread)
+        elif op is Op.SET and target != NOTHING and objects[target].kind == "Future":
+            situation.running_task.pop(target, None)
+    for thread, event in last.items():
+        if event.operation is Op.REQUEST and thread not in situation.ended:
+            extra = event.extra if isinstance(event.extra, dict) else {}
+            situation.blocked[thread] = Blocked(
+                thread,
+                event.object,
+                event.location,
+                str(extra.get("operation", "wait")),
+                str(extra.get("detail", "")),
+                event.index,
+            )
+    return situation
+
+
+def _drop(situation: Situation, thread: int, target: int) -> None:
+    """A release: take the object from the releasing thread, or from whoever holds it (locks may be handed over)."""
+    for owner in (thread, *situation.holds):
+        held = situation.holds.get(owner, [])
+        for position in range(len(held) - 1, -1, -1):
+            if held[position][0] == target:
+                del held[position]
+                return
