@@ -1,0 +1,276 @@
+"""One check from target to result, in this process: explore, repeat what failed, run the checkers, save the failures.
+
+The command line runs this in a fresh child (weft.worker); tests and the Python API may call it where they are.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Protocol
+
+from . import __version__
+from .checkers.exploration.explore import (
+    Budget,
+    Exploration,
+    Problem,
+    Recorded,
+    explore,
+    record,
+    record_problems,
+)
+from .checkers.finding import Finding, Result, Verdict
+from .simcore.trace import Header, Trace
+
+FAILURE_SCHEMA = "weft.failure/1"
+FAILURES = Path(".weft") / "failures"
+
+NO_ACCESSES = (
+    "shared variables are not watched: data races and lost updates (R001, R002) are not looked for, and threads switch "
+    "at synchronisation only"
+)
+
+
+class Runnable(Protocol):
+    """A program as the explorer needs it: a name, one execution from a fresh state, and its variables for names."""
+
+    text: str
+
+    def run(self, parameters: dict[str, Any]) -> None: ...
+
+    def names(self) -> list[tuple[str, dict[str, Any]]]: ...
+
+
+class GaveUp(Exception):
+    """Nothing could be explored; the message says what stopped the first execution (exit code 4)."""
+
+
+class FailureFileError(Exception):
+    """A failure file cannot be read or does not fit; the message says why (exit code 2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What ``weft check`` was asked to do. Times in seconds."""
+
+    strategy: str = "dpor"
+    max_executions: int | None = None
+    max_seconds: float = 60.0
+    max_steps: int = 20_000
+    timeout: float = 10.0
+    keep_going: bool = False
+    seed: int = 0
+    save: bool = True
+    traces: bool = False
+    """Also keep the trace of each finding (or of one good execution), for the HTML report."""
+
+    def budget(self) -> Budget:
+        return Budget(
+            max_executions=self.max_executions,
+            max_seconds=self.max_seconds,
+            max_steps=self.max_steps,
+            stall_s=self.timeout,
+            keep_going=self.keep_going,
+        )
+
+
+@dataclass(slots=True)
+class Checked:
+    """A result with what does not go into its JSON: the traces behind the findings, and an interruption."""
+
+    result: Result
+    traces: list[Trace] = field(default_factory=lambda: [])
+    interrupted: bool = False
+
+
+def check(
+    target: Runnable,
+    parameters: dict[str, Any],
+    options: Options,
+    *,
+    argv: list[str] | None = None,
+    progress: Callable[[int, int, float], None] | None = None,
+) -> Checked:
+    """Explore ``target`` and return the result.
+
+    Raises:
+        GaveUp: the first execution could not be completed.
+        TargetError: the target cannot be loaded or called.
+        Divergence: the program does not repeat its own steps.
+    """
+    started = perf_counter()
+    header = Header(target.text, "explored", __version__, parameters, options.seed)
+    exploration = explore(
+        lambda: target.run(parameters),
+        options.strategy,
+        options.budget(),
+        seed=options.seed,
+        progress=None if progress is None else lambda now: progress(now.executions, now.steps, now.seconds),
+    )
+    if exploration.gave_up:
+        raise GaveUp(exploration.gave_up)
+    rows = record_problems(
+        lambda: target.run(parameters), exploration, header, target=_named(target), budget=options.budget()
+    )
+    traces = [recorded.trace for _, _, recorded in rows]
+    findings = [finding for finding, _, _ in rows]
+    if options.save:
+        for finding, problem, recorded in rows:
+            finding.replay = str(_save(target, parameters, argv or [], options, finding, problem, recorded))
+    if options.traces and not rows and exploration.executions:
+        traces = [record(lambda: target.run(parameters), (), header, target=_named(target), budget=options.budget()).trace]
+    limits = [*exploration.limits, NO_ACCESSES]
+    if exploration.interrupted:
+        limits.insert(0, "interrupted by the user")
+    return Checked(
+        Result(
+            weft=__version__,
+            command="check",
+            target=target.text,
+            seed=options.seed,
+            parameters=parameters,
+            verdict=_verdict(findings, exploration),
+            exhaustive=exploration.exhaustive,
+            executions=exploration.executions,
+            steps=exploration.steps,
+            seconds=round(perf_counter() - started, 3),
+            engine=options.strategy,
+            limits=limits,
+            findings=findings,
+        ),
+        traces,
+        exploration.interrupted,
+    )
+
+
+def _named(target: Runnable) -> Any:
+    return target
+
+
+def _verdict(findings: list[Finding], exploration: Exploration) -> Verdict:
+    if findings:
+        return "findings"
+    return "clean" if exploration.exhaustive else "incomplete"
+
+
+def _save(
+    target: Runnable,
+    parameters: dict[str, Any],
+    argv: list[str],
+    options: Options,
+    finding: Finding,
+    problem: Problem,
+    recorded: Recorded,
+) -> Path:
+    """Write the failure file that ``weft replay`` reads; returns its path relative to the working directory."""
+    path = FAILURES / f"{finding.fingerprint}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {
+        "schema": FAILURE_SCHEMA,
+        "weft": __version__,
+        "target": target.text,
+        "argv": argv,
+        "parameters": parameters,
+        "options": asdict(options),
+        "finding": {"rule": finding.rule, "fingerprint": finding.fingerprint, "message": finding.message},
+        "outcome": problem.outcome.value,
+        "schedule": list(problem.schedule),
+        "labels": recorded.labels,
+    }
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def read_failure(path: Path) -> dict[str, Any]:
+    """Read a failure file.
+
+    Raises:
+        FailureFileError: missing, not JSON, of another schema, or incomplete.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FailureFileError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise FailureFileError(f"{path} is not a failure file: it is not JSON, or cut short ({error})") from error
+    if not isinstance(content, dict) or content.get("schema") != FAILURE_SCHEMA:
+        raise FailureFileError(f"{path} is not a failure file: its \"schema\" must be {FAILURE_SCHEMA!r}")
+    missing = [key for key in ("target", "parameters", "options", "schedule", "labels", "outcome") if key not in content]
+    if missing:
+        raise FailureFileError(f"{path} is not a whole failure file: it has no {', '.join(missing)}")
+    return content
+
+
+def replay(target: Runnable, failure: Mapping[str, Any], *, pdb: bool = False) -> Checked:
+    """Run the recorded schedule of a failure file once more.
+
+    Raises:
+        Divergence: the program left the schedule; the message names the first differing step.
+    """
+    options = Options(**failure["options"])
+    parameters = dict(failure["parameters"])
+    started = perf_counter()
+    header = Header(target.text, "explored", __version__, parameters, options.seed)
+    recorded = record(
+        lambda: target.run(parameters),
+        tuple(failure["schedule"]),
+        header,
+        target=_named(target),
+        labels=list(failure["labels"]),
+        budget=options.budget(),
+    )
+    if pdb:
+        _post_mortem(recorded)
+    return Checked(
+        Result(
+            weft=__version__,
+            command="replay",
+            target=target.text,
+            seed=options.seed,
+            parameters=parameters,
+            verdict="findings" if recorded.findings else "incomplete",
+            exhaustive=False,
+            executions=1,
+            steps=recorded.execution.steps,
+            seconds=round(perf_counter() - started, 3),
+            engine="replay",
+            limits=["one recorded schedule was repeated"],
+            findings=recorded.findings,
+        ),
+        [recorded.trace],
+    )
+
+
+def _post_mortem(recorded: Recorded) -> None:
+    """Open the debugger where the failing thread raised."""
+    import pdb
+    import sys
+
+    for thread in recorded.execution.failures:
+        if thread.failure is not None and thread.failure[1] is not None:
+            print(f"{thread.name}: {thread.failure[0]!r}", file=sys.stderr)
+            pdb.post_mortem(thread.failure[1])
+            return
+
+
+@dataclass(slots=True)
+class FunctionTarget:
+    """A Python function as a target: called anew for every execution, its module is not executed again."""
+
+    function: Callable[..., Any]
+    text: str = ""
+
+    def __post_init__(self) -> None:
+        module = getattr(self.function, "__module__", "?")
+        self.text = self.text or f"{module}:{getattr(self.function, '__qualname__', repr(self.function))}"
+
+    def run(self, parameters: dict[str, Any]) -> None:
+        self.function(**parameters)
+
+    def names(self) -> list[tuple[str, dict[str, Any]]]:
+        module = sys.modules.get(getattr(self.function, "__module__", ""))
+        return [] if module is None else [(module.__name__, vars(module))]

@@ -1,0 +1,126 @@
+"""The parent's side of a child process: start it, show progress, stop it whatever it does, return its answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+_GRACE_S = 5.0
+"""How long after its own limits a child may still need to put its answer together."""
+
+
+class ChildError(Exception):
+    """The child ended with an error that is the user's to see; ``code`` is the exit code."""
+
+    def __init__(self, message: str, code: int) -> None:
+        self.code = code
+        super().__init__(message)
+
+
+def run_job(
+    job: dict[str, Any],
+    *,
+    limit_s: float,
+    stall_s: float,
+    seed: int = 0,
+    progress: Callable[[dict[str, Any]], None] | None = None,
+) -> dict[str, Any]:
+    """Run one job in a fresh interpreter and return its answer.
+
+    ``limit_s`` bounds the whole job and ``stall_s`` one segment of the program: past both, with some grace, the child
+    is killed. Ctrl-C is passed on once, so that the child can answer with what it has.
+
+    Raises:
+        ChildError: bad target, gave up, killed, crashed; with the exit code to use.
+    """
+    with tempfile.TemporaryDirectory(prefix="weft-") as scratch:
+        stack_file = os.path.join(scratch, "stack")
+        read_end, write_end = os.pipe()
+        job = {**job, "reply": write_end, "stack_file": stack_file, "stack_after_s": limit_s + stall_s + 2 * _GRACE_S - 1}
+        job_file = Path(scratch) / "job.json"
+        job_file.write_text(json.dumps(job), encoding="utf-8")
+        interactive = bool(job.get("pdb"))
+        child = subprocess.Popen(
+            [sys.executable, "-P", "-c", _BOOT, str(Path(__file__).resolve().parent.parent), str(job_file)],
+            stdin=None if interactive else subprocess.DEVNULL,
+            pass_fds=[write_end],
+            env={**os.environ, "PYTHONHASHSEED": str(seed % 4294967296)},
+            start_new_session=not interactive,
+        )
+        os.close(write_end)
+        try:
+            answer = _listen(child, read_end, limit_s + stall_s + 2 * _GRACE_S, progress)
+        finally:
+            os.close(read_end)
+            if child.poll() is None:
+                child.kill()
+            child.wait()
+        if answer is None:
+            raise ChildError(_silent(child.returncode, stack_file, limit_s), 4 if child.returncode == -9 else 3)
+    if "error" in answer:
+        raise ChildError(internal_error(answer["error"]) if answer["code"] == 3 else answer["error"], answer["code"])
+    return answer
+
+
+_BOOT = "import sys; sys.path.append(sys.argv[1]); from weft.worker import main; main(sys.argv[2])"
+
+
+def _listen(
+    child: subprocess.Popen[bytes], read_end: int, limit_s: float, progress: Callable[[dict[str, Any]], None] | None
+) -> dict[str, Any] | None:
+    """Read messages until the answer; None when the child ended or was killed without one."""
+    selector = selectors.DefaultSelector()
+    selector.register(read_end, selectors.EVENT_READ)
+    deadline = monotonic() + limit_s
+    rest = b""
+    while True:
+        try:
+            if not selector.select(max(0.0, deadline - monotonic())):
+                child.kill()
+                return None
+            data = os.read(read_end, 1 << 20)
+            if not data:
+                return None
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                message = json.loads(line)
+                if "progress" in message:
+                    if progress is not None:
+                        progress(message["progress"])
+                else:
+                    return message
+        except KeyboardInterrupt:
+            child.send_signal(signal.SIGINT)
+            deadline = min(deadline, monotonic() + _GRACE_S)
+
+
+def _silent(code: int, stack_file: str, limit_s: float) -> str:
+    if code == -signal.SIGKILL:
+        stack = Path(stack_file).read_text(encoding="utf-8") if os.path.exists(stack_file) else ""
+        place = next((line.strip() for line in stack.splitlines() if line.strip().startswith("File")), "")
+        where = f" it was in: {place};" if place else ""
+        return (
+            f"the program did not answer within {limit_s:g} s and was stopped;{where} it probably blocks in a call that weft "
+            "does not control"
+        )
+    if code < 0:
+        return f"the program was ended by signal {signal.Signals(-code).name}"
+    return f"the program ended the process with exit code {code} (os._exit?) before a verdict"
+
+
+def internal_error(details: str) -> str:
+    """Keep the traceback of a fault of ours in a file and return the one line that says so."""
+    path = Path(".weft") / "internal-error.txt"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(details, encoding="utf-8")
+    last = details.strip().splitlines()[-1]
+    return f"internal error: {last}; this is a fault of weft, the details are in {path}"

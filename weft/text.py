@@ -1,0 +1,163 @@
+"""How a check result reads in a terminal: 80 columns, verdict in the last line, nothing but what matters."""
+
+from __future__ import annotations
+
+import textwrap
+
+from .checkers.finding import Finding, Result, Step, ThreadState
+
+WIDTH = 80
+_CELL_MIN = 16
+
+
+def render(result: Result) -> str:
+    """The whole text of ``weft check`` and ``weft replay``."""
+    blocks = [render_finding(finding) for finding in result.findings]
+    blocks.append(verdict_line(result))
+    return "\n\n".join(blocks)
+
+
+def render_finding(finding: Finding) -> str:
+    """One finding: what and where, who holds and wants what, the interleaving, why, what to do, how to repeat it."""
+    place = _place(finding)
+    lines = [f"{finding.rule} {finding.kind} ({finding.certainty}){' at ' + place if place else ''}"]
+    lines += _wrap(_sentence(finding.message), "  ")
+    for thread in finding.threads:
+        sentence = _thread_sentence(thread)
+        if sentence:
+            lines += _wrap(sentence, "  - ", "    ")
+    if finding.traceback:
+        lines += ["", *("  " + _cut(line, WIDTH - 2) for line in finding.traceback)]
+    if finding.steps:
+        lines += ["", *_table(finding.steps)]
+    lines.append("")
+    if finding.why:
+        lines += _wrap(finding.why, "  why: ", "       ")
+    if finding.suggestion:
+        lines += _wrap(finding.suggestion, "  fix: ", "       ")
+    if finding.seen > 1:
+        lines.append(f"  seen in {finding.seen} executions; this is one with the fewest switches")
+    if finding.replay:
+        lines.append(f"  replay: weft replay {finding.replay}")
+    return "\n".join(lines)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else text + "."
+
+
+def _wrap(text: str, first: str, rest: str | None = None) -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=first if rest is None else rest,
+        break_on_hyphens=False,
+        break_long_words=True,
+    )
+
+
+def _cut(line: str, width: int) -> str:
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def _place(finding: Finding) -> str:
+    for thread in finding.threads:
+        if thread.waits is not None and thread.waits.at:
+            return thread.waits.at
+    return finding.steps[-1].at if finding.steps and finding.rule.startswith("L") else ""
+
+
+def _thread_sentence(thread: ThreadState) -> str:
+    held = [f"{hold.object} ({hold.at})" if hold.at else hold.object for hold in thread.holds]
+    parts: list[str] = []
+    if held:
+        parts.append("holds " + ", ".join(held))
+    if thread.waits is not None:
+        wait = thread.waits
+        if wait.operation == "acquire":
+            verb = f"wants {wait.object}"
+        elif wait.operation == "join":
+            verb = f"waits for {wait.object} to end"
+        else:
+            verb = f"waits in {wait.operation} on {wait.object}"
+        at = f" ({wait.at})" if wait.at else ""
+        detail = f": {wait.detail}" if wait.detail and wait.operation not in ("acquire", "join") else ""
+        parts.append(verb + at + detail)
+    return f"{thread.name} {', '.join(parts)}" if parts else ""
+
+
+def _table(steps: list[Step]) -> list[str]:
+    """The interleaving, one column per thread; a plain list when there are too many threads for that."""
+    threads = list(dict.fromkeys(step.thread for step in steps))
+    number = len(str(steps[-1].step)) + 1
+    width = (WIDTH - 2 - number - 1) // len(threads) - 1
+    if width < _CELL_MIN:
+        return _list(steps, number)
+    head = " " * (2 + number) + "".join(" " + _cut(name, width).ljust(width) for name in threads)
+    lines = [head.rstrip(), " " * (2 + number) + "".join(" " + "-" * width for _ in threads)]
+    before = 0
+    for step in steps:
+        if before and step.step > before + 1:
+            gap = " " * (2 + number) + "".join(" " + "·".ljust(width) for _ in threads)
+            if lines[-1] != gap.rstrip():
+                lines.append(gap.rstrip())
+        before = step.step
+        column = threads.index(step.thread)
+        for row, text in enumerate(_cell(step, width)):
+            label = str(step.step).rjust(number) if row == 0 else " " * number
+            lines.append(f"  {label}{' ' * ((width + 1) * column)} {text}".rstrip())
+    return lines
+
+
+def _cell(step: Step, width: int) -> list[str]:
+    what = " ".join(part for part in (step.operation, step.object) if part)
+    if step.outcome:
+        what += f" ({step.outcome})"
+    where = f"[{step.at}]" if step.at else ""
+    if len(what) + 1 + len(where) <= width:
+        return [f"{what} {where}".rstrip()]
+    rows = textwrap.wrap(what, width, break_on_hyphens=False) or [""]
+    return [*rows, _cut(where, width)] if where else rows
+
+
+def _list(steps: list[Step], number: int) -> list[str]:
+    lines: list[str] = []
+    for step in steps:
+        what = " ".join(part for part in (step.operation, step.object, f"({step.outcome})" if step.outcome else "") if part)
+        at = f" [{step.at}]" if step.at else ""
+        lines += _wrap(f"{step.thread}: {what}{at}", f"  {str(step.step).rjust(number)} ", " " * (number + 5))
+    return lines
+
+
+def verdict_line(result: Result) -> str:
+    """The last line: the verdict, how much was run, and what was bounded."""
+    count = f"{result.executions:,} execution{'s' if result.executions != 1 else ''}"
+    spent = f"{count}, {result.steps:,} steps, {result.seconds:.2f} s, {result.engine}"
+    limits = "".join(f"\n  not seen: {line}" for text in result.limits for line in [_fold(text)])
+    if result.verdict == "clean":
+        head = f"clean: no deadlock, failure or livelock in any schedule ({spent}, exhaustive)"
+    elif result.verdict == "incomplete":
+        head = f"incomplete: nothing found, but not every schedule was run ({spent})"
+    else:
+        number = len(result.findings)
+        how = "exhaustive" if result.exhaustive else "not exhaustive"
+        head = f"{number} finding{'s' if number != 1 else ''} ({spent}, {how})"
+    return limits.lstrip("\n") + ("\n" if limits else "") + "\n".join(textwrap.wrap(head, WIDTH, subsequent_indent="  "))
+
+
+def _fold(text: str) -> str:
+    return "\n            ".join(textwrap.wrap(text, WIDTH - 12))
+
+
+def render_github(result: Result) -> str:
+    """Workflow commands that GitHub shows beside the code."""
+    lines: list[str] = []
+    for finding in result.findings:
+        place = _place(finding)
+        file, _, line = place.partition(":")
+        where = f" file={file},line={line}" if line else ""
+        text = finding.message.replace("%", "%25").replace("\n", "%0A")
+        lines.append(f"::error{where},title={finding.rule} {finding.kind}::{text}" if where else f"::error title={finding.rule}::{text}")
+    lines.append(verdict_line(result))
+    return "\n".join(lines)

@@ -1,0 +1,139 @@
+"""The child process in which targets run: one job in, JSON lines out.
+
+A fresh interpreter is what makes the takeover complete (nothing of the program was imported before it) and what lets
+the parent stop anything, whatever the program does. The protocol is private to weft.process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+OK, USAGE, INTERNAL, GAVE_UP, INTERRUPTED = 0, 2, 3, 4, 130
+_PROGRESS_S = 0.25
+
+
+class _Reply:
+    """Writes messages to the parent, one JSON object a line."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._file: TextIO = os.fdopen(descriptor, "w", encoding="utf-8")
+
+    def send(self, message: dict[str, Any]) -> None:
+        self._file.write(json.dumps(message) + "\n")
+        self._file.flush()
+
+
+def main(job_file: str) -> None:
+    """Run the job in the file, answer on the descriptor it names, leave without any clean-up that the program under
+    test could block (``os._exit``)."""
+    job = json.loads(Path(job_file).read_text(encoding="utf-8"))
+    reply = _Reply(job["reply"])
+    code = INTERNAL
+    try:
+        code = _serve(job, reply)
+    except BaseException:
+        reply.send({"error": traceback.format_exc(), "code": INTERNAL})
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _serve(job: dict[str, Any], reply: _Reply) -> int:
+    import faulthandler
+
+    from .checkers.exploration.explore import Interrupted
+    from .checking import FailureFileError, GaveUp
+    from .simcore.explored import Divergence, quiet_garbage
+    from .simcore.target import TargetError, parse_target
+
+    place = job.get("stack_file")
+    if place:
+        faulthandler.dump_traceback_later(job["stack_after_s"], file=open(place, "w"), exit=False)  # noqa: SIM115
+    try:
+        target = parse_target(job["target"], job["argv"])
+        target.prepare()
+        quiet_garbage()
+        if job["quiet"]:
+            _silence()
+        run: dict[str, Callable[[], int]] = {
+            "check": lambda: _check(job, target, reply),
+            "replay": lambda: _replay(job, target, reply),
+            "predict": lambda: _predict(job, target, reply),
+        }
+        return run[job["command"]]()
+    except (TargetError, FailureFileError) as error:
+        reply.send({"error": str(error), "code": USAGE})
+        return USAGE
+    except (GaveUp, Divergence) as error:
+        code = USAGE if job["command"] == "replay" else GAVE_UP
+        reply.send({"error": str(error), "code": code})
+        return code
+    except (Interrupted, KeyboardInterrupt):
+        reply.send({"error": "interrupted", "code": INTERRUPTED})
+        return INTERRUPTED
+
+
+def _silence() -> None:
+    """The program's own output would come once per execution: thousands of times. It goes nowhere."""
+    with open(os.devnull, "w") as nothing:
+        os.dup2(nothing.fileno(), 1)
+        os.dup2(nothing.fileno(), 2)
+
+
+def _check(job: dict[str, Any], target: Any, reply: _Reply) -> int:
+    from time import perf_counter
+
+    from .checking import Options, check
+
+    sent = perf_counter()
+
+    def progress(executions: int, steps: int, seconds: float) -> None:
+        nonlocal sent
+        if perf_counter() - sent > _PROGRESS_S:
+            sent = perf_counter()
+            reply.send({"progress": {"executions": executions, "steps": steps, "seconds": seconds}})
+
+    checked = check(target, job["parameters"], Options(**job["options"]), argv=job["argv"], progress=progress)
+    _send(checked, job, reply)
+    return INTERRUPTED if checked.interrupted else OK
+
+
+def _replay(job: dict[str, Any], target: Any, reply: _Reply) -> int:
+    from .checking import read_failure, replay
+
+    failure = read_failure(Path(job["failure"]))
+    _send(replay(target, failure, pdb=job.get("pdb", False)), job, reply)
+    return OK
+
+
+def _send(checked: Any, job: dict[str, Any], reply: _Reply) -> None:
+    import msgspec
+
+    files: list[str] = []
+    if job.get("traces_in"):
+        for number, trace in enumerate(checked.traces):
+            path = Path(job["traces_in"]) / f"{number}.jsonl"
+            trace.save(path)
+            files.append(str(path))
+    reply.send(
+        {
+            "result": msgspec.to_builtins(checked.result),
+            "traces": files,
+            "interrupted": checked.interrupted,
+        }
+    )
+
+
+def _predict(job: dict[str, Any], target: Any, reply: _Reply) -> int:
+    from .predicting import predict_in_process
+
+    reply.send(predict_in_process(target, job))
+    return OK
+
