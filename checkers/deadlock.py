@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..simcore.trace import Trace
 from .describe import relevant_steps, switches, thread_states
 from .finding import Finding, fingerprint
-from .holding import Blocked, Situation, read
+from .holding import OWNED_KINDS, Blocked, Situation, read
 
 
 def find(trace: Trace, *, all_stuck: bool = True) -> list[Finding]:
@@ -39,10 +39,11 @@ def find(trace: Trace, *, all_stuck: bool = True) -> list[Finding]:
     behind = _behind(situation, explained, involved)
     left = involved - explained - behind
     if left:
-        findings.append(_communication(situation, left))
-        behind -= _behind(situation, left, involved)
+        part = _at_fault(situation, left)
+        findings.append(_communication(situation, part))
+        behind |= left - part
     for finding in findings[:1]:
-        if behind:
+        if behind and finding.rule != "D003":  # whose reason names every blocked thread already
             names = ", ".join(sorted(trace.thread_name(thread) for thread in behind))
             finding.why += f" Also blocked behind it: {names}."
     return findings
@@ -119,6 +120,17 @@ def _behind(situation: Situation, causes: set[int], involved: set[int]) -> set[i
                 behind.add(thread)
                 changed = True
     return behind
+
+
+def _at_fault(situation: Situation, threads: set[int]) -> set[int]:
+    """Of threads stuck without a cycle: those that wait for anybody, and those they keep out of a lock."""
+    objects = situation.trace.tables.objects
+    return {
+        thread
+        for thread in threads
+        if not situation.waits_for(situation.blocked[thread])
+        or objects[situation.blocked[thread].object].kind in OWNED_KINDS
+    }
 
 
 def _pool_of_future(situation: Situation, thread: int) -> set[int]:

@@ -55,6 +55,8 @@ def relevant_steps(situation: Situation, threads: set[int], objects: set[int]) -
             if (thread, target) not in taken:
                 taken.add((thread, target))
                 kept.append(event)
+        elif event.operation in (Op.RUN, Op.SUBMIT) and thread in threads:
+            kept.append(event)
         elif target in objects and event.operation in _TELLING and len(last_touch) < _STEPS_MAX:
             last_touch.add(event.index)
             kept.append(event)
