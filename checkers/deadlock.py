@@ -62,11 +62,7 @@ def _involved(situation: Situation) -> set[int]:
         todo += situation.waits_for(situation.blocked[thread])
     if found:
         # A daemon that waits for the others' locks is a victim worth naming; one that waits for work is not.
-        found |= {
-            thread
-            for thread, blocked in situation.blocked.items()
-            if set(situation.waits_for(blocked)) & found
-        }
+        found |= {thread for thread, blocked in situation.blocked.items() if set(situation.waits_for(blocked)) & found}
     return found
 
 
@@ -210,9 +206,8 @@ def _cycle_finding(situation: Situation, cycle: list[int]) -> Finding:
     trace = situation.trace
     wanted = [situation.blocked[thread].object for thread in cycle]
     names = [trace.object_name(item) for item in wanted]
-    message = (
-        f"{len(cycle)} threads wait for each other: "
-        + ", ".join(f"{trace.thread_name(thread)} for {name}" for thread, name in zip(cycle, names, strict=True))
+    message = f"{len(cycle)} threads wait for each other: " + ", ".join(
+        f"{trace.thread_name(thread)} for {name}" for thread, name in zip(cycle, names, strict=True)
     )
     locks = [item for item in wanted if trace.tables.objects[item].kind != "Thread"]
     why = "No lock common to all of them is held around, and nothing orders the sections."
@@ -296,7 +291,9 @@ def _remedy(operation: str) -> str:
 def _why(situation: Situation, root: Blocked) -> str:
     trace = situation.trace
     state = f" ({root.detail})" if root.detail else ""
-    others = [trace.thread_name(thread) for thread in sorted(situation.begun - situation.ended) if thread != root.thread]
+    others = [
+        trace.thread_name(thread) for thread in sorted(situation.begun - situation.ended) if thread != root.thread
+    ]
     if others:
         return f"When it blocks{state}, every other living thread is blocked too: {_list(others)}."
     return f"When it blocks{state}, no other thread is alive."
@@ -304,5 +301,3 @@ def _why(situation: Situation, root: Blocked) -> str:
 
 def _list(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-

@@ -5,6 +5,9 @@ Shared by every checker that reports an interleaving; it decides nothing about c
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Any
+
 from ..simcore.trace import NOTHING, Event, Op, Trace
 from .finding import Hold, Step, ThreadState, Wait
 from .holding import Situation
@@ -22,7 +25,9 @@ def thread_states(situation: Situation, threads: list[int]) -> list[ThreadState]
         holds = [Hold(trace.object_name(item), trace.at(place)) for item, place in situation.holds.get(thread, [])]
         wait = None
         if blocked is not None:
-            wait = Wait(trace.object_name(blocked.object), blocked.operation, trace.at(blocked.location), blocked.detail)
+            wait = Wait(
+                trace.object_name(blocked.object), blocked.operation, trace.at(blocked.location), blocked.detail
+            )
         states.append(
             ThreadState(
                 name=trace.thread_name(thread),
@@ -87,13 +92,15 @@ _TELLING = frozenset(
 
 def step(trace: Trace, event: Event) -> Step:
     """One event as a row of the interleaving table."""
-    extra = event.extra if isinstance(event.extra, dict) else {}
-    operation = str(extra.get("operation", event.operation.label)) if event.operation is Op.REQUEST else event.operation.label
+    extra: dict[str, Any] = event.extra or {}
+    operation = (
+        str(extra.get("operation", event.operation.label)) if event.operation is Op.REQUEST else event.operation.label
+    )
     return Step(
         step=event.index + 1,
         thread=trace.thread_name(event.thread),
         operation=operation,
-        object="" if event.object == NOTHING else trace.object_name(event.object),
+        object="" if event.object == NOTHING or event.operation is Op.SLEEP else trace.object_name(event.object),
         at=trace.at(event.location),
         outcome="blocked" if event.operation is Op.REQUEST else "",
     )
@@ -101,4 +108,4 @@ def step(trace: Trace, event: Event) -> Step:
 
 def switches(steps: list[Step]) -> int:
     """How often the shown interleaving changes from one thread to another."""
-    return sum(1 for before, after in zip(steps, steps[1:], strict=False) if before.thread != after.thread)
+    return sum(1 for before, after in pairwise(steps) if before.thread != after.thread)

@@ -11,6 +11,9 @@ from .holding import read
 
 _TAIL = 24
 """How many steps before a failure are shown."""
+_REPEATS = 8
+"""How many steps of a loop without end are shown."""
+_LIFE = frozenset({Op.FAIL, Op.REQUEST, Op.START, Op.BEGIN, Op.JOIN, Op.END, Op.SLEEP})
 
 
 def find(trace: Trace) -> list[Finding]:
@@ -31,7 +34,7 @@ def find(trace: Trace) -> list[Finding]:
         steps = [
             step(trace, other)
             for other in events
-            if other.operation not in (Op.FAIL, Op.REQUEST, Op.BEGIN, Op.SLEEP) and other.object >= 0
+            if other.operation not in _LIFE and other.object >= 0
         ][-_TAIL:]
         findings.append(
             Finding(
@@ -57,11 +60,13 @@ def livelock(trace: Trace, steps: int) -> Finding:
     """The L001 finding for an execution that reached its step limit without progress in its second half."""
     situation = read(trace)
     events = list(trace)
-    tail = events[len(events) // 2 :]
+    tail = [event for event in events[len(events) // 2 :] if event.operation is not Op.REQUEST]
     busy = Counter((event.thread, event.operation, event.object, event.location) for event in tail)
     threads = sorted({thread for thread, _, _, _ in busy})
-    places = sorted({f"{trace.thread_name(t)} at {trace.at(place)}" for (t, _, _, place), n in busy.most_common(6) if n > 1})
-    shown = [step(trace, event) for event in tail[-_TAIL:]]
+    places = sorted(
+        {f"{trace.thread_name(t)} at {trace.at(place)}" for (t, _, _, place), n in busy.most_common(6) if n > 1}
+    )
+    shown = [step(trace, event) for event in tail[-_REPEATS:]]
     functions = sorted({trace.tables.locations[place].function for (_, _, _, place) in busy if place >= 0})
     return Finding(
         rule="L001",
@@ -73,8 +78,8 @@ def livelock(trace: Trace, steps: int) -> Finding:
         threads=thread_states(situation, threads),
         steps=shown,
         switches=switches(shown),
-        why=f"After {steps} steps the last half held no start, end, put, get, set, notify or result, only the same operations "
-        "again and again.",
+        why=f"After {steps} steps the last half held no start, end, put, get, set, notify or result, only the same "
+        "operations again and again.",
         suggestion="Wait on a condition or an event instead of looking again, or back off by different times.",
         fingerprint=fingerprint("L001", *functions),
     )

@@ -66,7 +66,8 @@ class Finding(msgspec.Struct, kw_only=True):
 
 
 class Result(msgspec.Struct, kw_only=True):
-    """The outcome of ``weft check``. ``clean`` is only ever said with ``exhaustive``; ``limits`` says what was not seen."""
+    """The outcome of ``weft check``. ``clean`` is only ever said with ``exhaustive``; ``limits`` says what
+    was not seen."""
 
     schema: str = "weft.result/1"
     weft: str

@@ -6,6 +6,7 @@ Reads a trace of any world; knows no scheduler.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..simcore.trace import NOTHING, Event, Op, Trace
 
@@ -30,14 +31,14 @@ class Situation:
     """The end of a trace. ``holds`` maps a thread to (object, location) pairs in the order they were taken."""
 
     trace: Trace
-    holds: dict[int, list[tuple[int, int]]] = field(default_factory=lambda: {})
-    blocked: dict[int, Blocked] = field(default_factory=lambda: {})
+    holds: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    blocked: dict[int, Blocked] = field(default_factory=dict)
     ended: set[int] = field(default_factory=lambda: set[int]())
     begun: set[int] = field(default_factory=lambda: set[int]())
-    running_task: dict[int, int] = field(default_factory=lambda: {})
+    running_task: dict[int, int] = field(default_factory=dict)
     """Future → worker thread, for tasks that began and did not finish."""
     started_task: set[int] = field(default_factory=lambda: set[int]())
-    workers: dict[int, set[int]] = field(default_factory=lambda: {})
+    workers: dict[int, set[int]] = field(default_factory=dict)
     """Pool → threads that ever ran one of its tasks."""
 
     def holders(self, target: int) -> list[int]:
@@ -83,7 +84,7 @@ def read(trace: Trace) -> Situation:
             situation.running_task.pop(target, None)
     for thread, event in last.items():
         if event.operation is Op.REQUEST and thread not in situation.ended:
-            extra = event.extra if isinstance(event.extra, dict) else {}
+            extra: dict[str, Any] = event.extra or {}
             situation.blocked[thread] = Blocked(
                 thread,
                 event.object,

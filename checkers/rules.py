@@ -1,4 +1,7 @@
-"""The rules: stable ids, what each means, an example of the bug and how to fix it. Text only; nothing is checked here."""
+"""The rules: stable ids, what each means, an example of the bug and how to fix it.
+
+Text only; nothing is checked here.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +76,8 @@ RULES: dict[str, Rule] = {
             "L001",
             "livelock",
             "The step limit was reached and the threads only repeated themselves: they run, but nothing gets done.",
-            "while not other.try_lock():    # both threads step back and try again in step\n    mine.release(); mine.acquire()",
+            "while not other.try_lock():    # both threads step back and try again in step\n"
+            "    mine.release(); mine.acquire()",
             "with first, second:            # one order, blocking; or back off by random times\n    ...",
         ),
         *(

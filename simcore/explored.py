@@ -27,6 +27,8 @@ from .world import ExecutionOver, Operation, Primitive, Uncontrollable, World
 MAX_STEPS = 20_000
 POLLS_IN_A_ROW = 3
 """How often a thread may look in vain at one object before it has to wait for something to change."""
+_threading: Any = threading
+"""For its private names: the table of living threads and the counter of default names start anew in every execution."""
 _STEPS_AFTER_EXIT = 200
 """How far daemon threads are followed after the last ordinary thread has ended, while they neither poll nor block."""
 
@@ -155,6 +157,7 @@ class ExploredWorld(World):
         self._exit_step = -1
         self._mover: VirtualThread | None = None
         self._hub: Any = None
+        self._to_start: VirtualThread | None = None
         self.aborted: BaseException | None = None
         self.on_main_end: Callable[[], None] | None = None
         """Called when the main function has returned, while its objects are still alive."""
@@ -251,8 +254,13 @@ class ExploredWorld(World):
             if chosen is None:
                 self._hub.switch()
                 raise ExecutionOver
-            self.thread = chosen
-            chosen.glet.switch()
+            if chosen.glet:
+                self.thread = chosen
+                chosen.glet.switch()
+            else:
+                # A greenlet begins at the recursion depth of whoever starts it: the hub, so that depths do not add up.
+                self._to_start = chosen
+                self._hub.switch()
             if self.closing:
                 raise ExecutionOver
 
@@ -427,11 +435,11 @@ class ExploredWorld(World):
         main = VirtualThread(self._main_body(program), "MainThread", python_thread=main_python)
         main.uid = 0
         main.ident = real_get_ident()
-        previous_active = dict(threading._active)  # pyright: ignore[reportAttributeAccessIssue]
-        counter: Any = threading._counter  # pyright: ignore[reportAttributeAccessIssue]
+        previous_active = dict(_threading._active)
+        counter = _threading._counter
         futures.reset_counters()
-        threading._counter = _fresh_counter()  # pyright: ignore[reportAttributeAccessIssue]
-        main_python._weft_thread = main  # pyright: ignore[reportAttributeAccessIssue]
+        _threading._counter = _fresh_counter()
+        setattr(main_python, "_weft_thread", main)  # noqa: B010 - not an attribute of the class
         takeover.refusal = None
         self._mover = main
         self._admit(main)
@@ -444,11 +452,11 @@ class ExploredWorld(World):
             stuck = [thread for thread in self.live if not thread.daemon]
             self._close()
             _world.active = None
-            threading._active.clear()  # pyright: ignore[reportAttributeAccessIssue]
-            threading._active.update(previous_active)  # pyright: ignore[reportAttributeAccessIssue]
-            threading._counter = counter  # pyright: ignore[reportAttributeAccessIssue]
-            threading._dangling.clear()  # pyright: ignore[reportAttributeAccessIssue]
-            threading._dangling.add(main_python)  # pyright: ignore[reportAttributeAccessIssue]
+            _threading._active.clear()
+            _threading._active.update(previous_active)
+            _threading._counter = counter
+            _threading._dangling.clear()
+            _threading._dangling.add(main_python)
         reason = takeover.refusal or self.aborted
         if isinstance(reason, Uncontrollable):
             self.outcome = Outcome.REFUSED
@@ -485,7 +493,7 @@ class ExploredWorld(World):
 
     def _drive(self) -> None:
         while True:
-            chosen = self._next()
+            chosen, self._to_start = self._to_start or self._next(), None
             if chosen is None:
                 return
             self.thread = chosen
@@ -505,7 +513,9 @@ class ExploredWorld(World):
                         break
 
 
-_HARMLESS = frozenset({Op.RELEASE, Op.NOTIFY, Op.SET, Op.CLEAR, Op.TASK_DONE, Op.END, Op.ATOMIC, Op.CANCEL, Op.CLOSE, Op.ABORT})
+_HARMLESS = frozenset(
+    {Op.RELEASE, Op.NOTIFY, Op.SET, Op.CLEAR, Op.TASK_DONE, Op.END, Op.ATOMIC, Op.CANCEL, Op.CLOSE, Op.ABORT}
+)
 """Operations that never wait: while an execution is unwound they do nothing instead of raising."""
 
 

@@ -13,7 +13,7 @@ import linecache
 from collections import deque
 from collections.abc import Iterable, Mapping
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, cast
 
 _SEARCH_MAX = 20_000
 """How many objects a search for names looks at; large programs keep their fallback names beyond that."""
@@ -58,7 +58,8 @@ def _assigned_to(tree: ast.Module, line: int, column: int) -> tuple[str, bool]:
             continue
         target = targets[0]
         many = any(
-            isinstance(inner, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) and _covers(inner, line, column)
+            isinstance(inner, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp)
+            and _covers(inner, line, column)
             for inner in ast.walk(value)
         )
         if isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple | ast.List):
@@ -133,7 +134,7 @@ def find_paths(
 
 
 def _parts(value: Any, path: str, own: tuple[str, ...]) -> Iterable[tuple[Any, str]]:
-    kind = type(value)
+    kind = cast("Any", type(value))
     if kind in (list, tuple, deque):
         return [(item, f"{path}[{index}]") for index, item in enumerate(list(value)[:1000])]
     if kind is dict:
@@ -142,10 +143,11 @@ def _parts(value: Any, path: str, own: tuple[str, ...]) -> Iterable[tuple[Any, s
     module = kind.__module__
     if module == "builtins" or module.startswith(own):
         return ()
-    attributes = getattr(value, "__dict__", None)
+    attributes: Any = getattr(value, "__dict__", None)
     parts: list[tuple[Any, str]] = []
     if type(attributes) is dict:
-        parts += [(item, f"{path}.{name}") for name, item in list(attributes.items())[:1000] if isinstance(name, str)]
+        table = cast("dict[Any, Any]", attributes)
+        parts += [(item, f"{path}.{name}") for name, item in list(table.items())[:1000] if isinstance(name, str)]
     for base in kind.__mro__:
         slots = base.__dict__.get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:

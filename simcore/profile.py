@@ -1,11 +1,14 @@
-"""The machine profile: what operations cost on one machine. ``weft calibrate`` measures it, the timed world reads it."""
+"""The machine profile: what operations cost on one machine.
+
+``weft calibrate`` measures it, the timed world reads it.
+"""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 SCHEMA = "weft.profile/1"
 
@@ -46,9 +49,9 @@ class Profile:
     """From a released GIL to the first waiter trying to take it."""
     free_threading_slowdown: float = 1.1
     """Factor on pure-Python segments when the GIL is off (PEP 703 builds; 1.05-1.4 by version)."""
-    machine: dict[str, Any] = field(default_factory=lambda: {})
+    machine: dict[str, Any] = field(default_factory=dict)
     """CPU model, cores, kernel, Python, load, date."""
-    samples: dict[str, dict[str, Any]] = field(default_factory=lambda: {})
+    samples: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Per measured term: median, interval, n and raw values."""
     schema: str = SCHEMA
 
@@ -85,12 +88,13 @@ def load(path: str | Path) -> Profile:
         raise ProfileError(f"cannot read the machine profile {path}: {error.strerror}") from error
     except ValueError as error:
         raise ProfileError(f"{path} is not a machine profile: it is not JSON ({error})") from error
-    if not isinstance(values, dict) or values.get("schema") != SCHEMA:
-        raise ProfileError(f"{path} is not a machine profile: its \"schema\" must be {SCHEMA!r}")
+    if not isinstance(values, dict) or cast("dict[str, Any]", values).get("schema") != SCHEMA:
+        raise ProfileError(f'{path} is not a machine profile: its "schema" must be {SCHEMA!r}')
     known = {item.name: item for item in fields(Profile)}
-    for key, value in values.items():
+    terms = cast("dict[str, Any]", values)
+    for key, value in terms.items():
         if key not in known:
             raise ProfileError(f"{path}: unknown term {key!r}; a profile is written by `weft calibrate`")
         if key.endswith("_ns") and not (isinstance(value, int) and value >= 0):
             raise ProfileError(f"{path}: {key} is {value!r}; it must be a whole number of nanoseconds, 0 or more")
-    return Profile(**values)
+    return Profile(**terms)

@@ -180,7 +180,9 @@ class Recorder:
             if isinstance(primitive, VirtualThread):
                 final = primitive.name
             elif whole is not None:
-                final = name or self._paths.get(id(primitive), "") or f"{primitive.kind} of {own.get(id(whole), fallback)}"
+                final = (
+                    name or self._paths.get(id(primitive), "") or f"{primitive.kind} of {own.get(id(whole), fallback)}"
+                )
             else:
                 final = own[id(primitive)]
             tables.objects.append(

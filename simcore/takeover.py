@@ -152,7 +152,10 @@ def _audit(event_name: str, args: tuple[Any, ...]) -> None:
 
 _OWN = __file__.rsplit("/simcore/", 1)[0]
 _STDLIB = threading.__file__.rsplit("/", 1)[0] + "/"
-_OWN_ROOMS = tuple(f"{_OWN}/{room}/" for room in ("simcore", "checkers", "real_runs", "weft/simcore", "weft/checkers", "weft/real_runs"))
+_OWN_ROOMS = tuple(
+    f"{_OWN}/{room}/"
+    for room in ("simcore", "checkers", "real_runs", "weft/simcore", "weft/checkers", "weft/real_runs")
+)
 _known: dict[str, bool] = {}
 
 

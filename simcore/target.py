@@ -56,7 +56,11 @@ class _OwnModules(importlib.abc.MetaPathFinder):
                 fullname, known.origin, loader=known.loader, submodule_search_locations=known.submodule_search_locations
             )
         found = importlib.machinery.PathFinder.find_spec(fullname, path, target)
-        if found is None or not self.owns(found.origin) or not isinstance(found.loader, importlib.machinery.SourceFileLoader):
+        if (
+            found is None
+            or not self.owns(found.origin)
+            or not isinstance(found.loader, importlib.machinery.SourceFileLoader)
+        ):
             return found
         code = found.loader.get_code(fullname)
         if code is None or found.origin is None:
@@ -119,7 +123,9 @@ class Target:
         try:
             spec = importlib.util.find_spec(name)
         except (ImportError, ValueError) as error:
-            raise TargetError(f"no module named {name!r} ({error}); run from the folder it is in, or install it") from error
+            raise TargetError(
+                f"no module named {name!r} ({error}); run from the folder it is in, or install it"
+            ) from error
         except SyntaxError as error:
             raise TargetError(syntax_message(error)) from error
         if spec is None:
@@ -174,7 +180,11 @@ class Target:
     def _missing(self, module: types.ModuleType) -> str:
         import difflib
 
-        names = [name for name, value in vars(module).items() if inspect.isfunction(value) and value.__module__ == module.__name__]
+        names = [
+            name
+            for name, value in vars(module).items()
+            if inspect.isfunction(value) and value.__module__ == module.__name__
+        ]
         near = difflib.get_close_matches(self.function or "", names, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(sorted(names)) or 'no functions'}"
         return f"no function {self.function!r} in {self._origin}; {hint}"
@@ -183,7 +193,9 @@ class Target:
         module = types.ModuleType(name)
         module.__file__ = self._origin
         assert self._own is not None
-        self._own.specs.setdefault(name, importlib.machinery.ModuleSpec(name, _Loader(code, self._origin), origin=self._origin))
+        self._own.specs.setdefault(
+            name, importlib.machinery.ModuleSpec(name, _Loader(code, self._origin), origin=self._origin)
+        )
         sys.modules[name] = module
         exec(code, module.__dict__)
         return module
@@ -228,7 +240,9 @@ def check_parameters(name: str, function: Callable[..., Any], parameters: dict[s
     try:
         signature.bind(**parameters)
     except TypeError as error:
-        known = [item for item in signature.parameters.values() if item.kind not in (item.VAR_KEYWORD, item.VAR_POSITIONAL)]
+        known = [
+            item for item in signature.parameters.values() if item.kind not in (item.VAR_KEYWORD, item.VAR_POSITIONAL)
+        ]
         required = [item.name for item in known if item.default is item.empty and item.name not in parameters]
         if required:
             example = " ".join(f"--set {item}=VALUE" for item in required)
@@ -278,7 +292,11 @@ def parse_target(text: str, argv: Sequence[str] = ()) -> Target:
             raise TargetError(f"{text!r} names no function after the colon")
         return Target(text, path=Path(place).resolve(), module=None, function=function or None, argv=argv)
     if not colon:
-        raise TargetError(f"{text!r} is not a target; write path.py, path.py:function, package.module:function or -m package")
-    if not all(part.isidentifier() for part in place.split(".")) or not all(p.isidentifier() for p in function.split(".")):
+        raise TargetError(
+            f"{text!r} is not a target; write path.py, path.py:function, package.module:function or -m package"
+        )
+    if not all(part.isidentifier() for part in place.split(".")) or not all(
+        p.isidentifier() for p in function.split(".")
+    ):
         raise TargetError(f"{text!r} is not a target: {place!r} must be a module and {function!r} a function")
     return Target(text, path=None, module=place, function=function, argv=argv)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum, auto
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +25,8 @@ NOTHING = -1
 
 
 class Op(IntEnum):
-    """The closed vocabulary of operations; one name may serve several kinds of object (``SET`` on an event and a future)."""
+    """The closed vocabulary of operations; one name may serve several kinds of object
+    (``SET`` on an event and a future)."""
 
     START = auto()
     BEGIN = auto()
@@ -136,15 +137,16 @@ class Header:
     target: str
     world: str
     weft: str = ""
-    parameters: dict[str, Any] = field(default_factory=lambda: {})
+    parameters: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
-    profile: dict[str, Any] = field(default_factory=lambda: {})
+    profile: dict[str, Any] = field(default_factory=dict)
     schema: str = SCHEMA
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A light view of one row. ``thread``, ``object`` and ``location`` are table indices; ``time_ns`` is None when logical."""
+    """A light view of one row. ``thread``, ``object`` and ``location`` are table indices; ``time_ns`` is None
+    when logical."""
 
     index: int
     thread: int
@@ -325,7 +327,7 @@ class TraceBuilder:
         )
 
     def build(self, *, sort_by_time: bool = False) -> Trace:
-        """Freeze. ``sort_by_time`` merges the per-thread logs of a real run (stable, so each thread keeps its order)."""
+        """Freeze. ``sort_by_time`` merges the per-thread logs of a real run (stably: each thread keeps its order)."""
         import numpy as np
 
         columns = np.array(self.rows, dtype=_COLUMNS)
@@ -419,10 +421,11 @@ def load(path: str | Path) -> Trace:
 
 
 def _header(path: Path, values: Any) -> Header:
-    if not isinstance(values, dict) or values.get("schema") != SCHEMA:
-        found = values.get("schema") if isinstance(values, dict) else None
+    fields = cast("dict[str, Any]", values) if isinstance(values, dict) else {}
+    found = fields.get("schema")
+    if found != SCHEMA:
         raise TraceError(f"{path} is not a trace this version reads: schema {found!r}, expected {SCHEMA!r}")
-    return Header(**values)
+    return Header(**fields)
 
 
 def _load_zip(path: Path, data: bytes) -> Trace:

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 __all__ = ["__version__", "check", "predict", "record", "validate", "work"]
 
-_HOMES = {"check": "weft.api", "predict": "weft.api", "record": "weft.api", "validate": "weft.api", "work": "weft.simcore.work"}
+_HOMES = {
+    "check": "weft.api",
+    "predict": "weft.api",
+    "record": "weft.api",
+    "validate": "weft.api",
+    "work": "weft.simcore.work",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -67,6 +67,13 @@ def _check_target(program: str, parameters: dict[str, Any], options: Any) -> Res
     from .checkers.finding import Result
     from .process import run_job
 
-    job = {"command": "check", "target": program, "argv": [], "parameters": parameters, "options": asdict(options), "quiet": True}
+    job: dict[str, Any] = {
+        "command": "check",
+        "target": program,
+        "argv": [],
+        "parameters": parameters,
+        "options": asdict(options),
+        "quiet": True,
+    }
     answer = run_job(job, limit_s=options.max_seconds, stall_s=options.timeout, seed=options.seed)
     return msgspec.convert(answer["result"], Result)

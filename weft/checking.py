@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from . import __version__
 from .checkers.exploration.explore import (
@@ -83,7 +83,7 @@ class Checked:
     """A result with what does not go into its JSON: the traces behind the findings, and an interruption."""
 
     result: Result
-    traces: list[Trace] = field(default_factory=lambda: [])
+    traces: list[Trace] = field(default_factory=list)
     interrupted: bool = False
 
 
@@ -122,7 +122,9 @@ def check(
         for finding, problem, recorded in rows:
             finding.replay = str(_save(target, parameters, argv or [], options, finding, problem, recorded))
     if options.traces and not rows and exploration.executions:
-        traces = [record(lambda: target.run(parameters), (), header, target=_named(target), budget=options.budget()).trace]
+        traces = [
+            record(lambda: target.run(parameters), (), header, target=_named(target), budget=options.budget()).trace
+        ]
     limits = [*exploration.limits, NO_ACCESSES]
     if exploration.interrupted:
         limits.insert(0, "interrupted by the user")
@@ -192,17 +194,19 @@ def read_failure(path: Path) -> dict[str, Any]:
         FailureFileError: missing, not JSON, of another schema, or incomplete.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise FailureFileError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:
         raise FailureFileError(f"{path} is not a failure file: it is not JSON, or cut short ({error})") from error
-    if not isinstance(content, dict) or content.get("schema") != FAILURE_SCHEMA:
-        raise FailureFileError(f"{path} is not a failure file: its \"schema\" must be {FAILURE_SCHEMA!r}")
-    missing = [key for key in ("target", "parameters", "options", "schedule", "labels", "outcome") if key not in content]
+    if not isinstance(content, dict) or cast("dict[str, Any]", content).get("schema") != FAILURE_SCHEMA:
+        raise FailureFileError(f'{path} is not a failure file: its "schema" must be {FAILURE_SCHEMA!r}')
+    missing = [
+        key for key in ("target", "parameters", "options", "schedule", "labels", "outcome") if key not in content
+    ]
     if missing:
         raise FailureFileError(f"{path} is not a whole failure file: it has no {', '.join(missing)}")
-    return content
+    return cast("dict[str, Any]", content)
 
 
 def replay(target: Runnable, failure: Mapping[str, Any], *, pdb: bool = False) -> Checked:

@@ -1,4 +1,4 @@
-"""The command line: options in, exit codes out. Each command says what it does in one place and leaves the doing to others."""
+"""The command line: options in, exit codes out. Each command leaves the doing to others."""
 
 from __future__ import annotations
 
@@ -81,7 +81,9 @@ def _value(text: str) -> Any:
 def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """TARGET, ``-m`` and ``-- ARGS``, and the parameters, common to every command that runs a program."""
     for decorate in (
-        click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of every random choice."),
+        click.option(
+            "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of every random choice."
+        ),
         click.option("--set", "settings", multiple=True, metavar="NAME=V,V", help="Parameters of the function, swept."),
         click.option("-m", "module", metavar="PACKAGE", help="Run a package as python -m would."),
         click.argument("args", nargs=-1, type=click.UNPROCESSED),
@@ -96,7 +98,13 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for decorate in (
         click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors."),
         click.option("--html", type=click.Path(dir_okay=False), metavar="FILE", help="Write a self-contained report."),
-        click.option("--json", "json_file", type=click.Path(dir_okay=False, allow_dash=True), metavar="FILE|-", help="Write the result as JSON."),
+        click.option(
+            "--json",
+            "json_file",
+            type=click.Path(dir_okay=False, allow_dash=True),
+            metavar="FILE|-",
+            help="Write the result as JSON.",
+        ),
     ):
         command = decorate(command)
     return command
@@ -157,22 +165,68 @@ def progress_line(quiet: bool) -> Generator[Callable[[dict[str, Any]], None] | N
 def cli() -> None:
     """Will it deadlock, will it race, how will it scale?
 
-    weft runs unmodified threaded Python in simulation, reports what can go wrong, predicts how it scales, and checks its
-    answers against the real machine.
+    weft runs unmodified threaded Python in simulation, reports what can go wrong, predicts how it scales, and checks
+    its answers against the real machine.
     """
 
 
 @cli.command(context_settings=_HELP)
 @target_options
 @output_options
-@click.option("--strategy", type=click.Choice(["dpor", "random", "pct", "pos", "once"]), default="dpor", show_default=True, help="Who moves next.")
+@click.option(
+    "--strategy",
+    type=click.Choice(["dpor", "random", "pct", "pos", "once"]),
+    default="dpor",
+    show_default=True,
+    help="Who moves next.",
+)
 @click.option("--max-executions", type=click.IntRange(1), metavar="N", help="Stop after N executions.")
-@click.option("--max-seconds", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True, metavar="S", help="Stop after S seconds.")
-@click.option("--max-steps", type=click.IntRange(1), default=20_000, show_default=True, metavar="N", help="Cut an execution after N steps.")
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=10.0, show_default=True, metavar="S", help="How long one thread may run without a lock, queue, sleep …")
+@click.option(
+    "--max-seconds",
+    type=click.FloatRange(0, min_open=True),
+    default=60.0,
+    show_default=True,
+    metavar="S",
+    help="Stop after S seconds.",
+)
+@click.option(
+    "--max-steps",
+    type=click.IntRange(1),
+    default=20_000,
+    show_default=True,
+    metavar="N",
+    help="Cut an execution after N steps.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=10.0,
+    show_default=True,
+    metavar="S",
+    help="How long one thread may run without a lock, queue, sleep …",
+)
 @click.option("--keep-going", is_flag=True, help="Explore on after a finding.")
-@click.option("--format", "form", type=click.Choice(["text", "github"]), default="text", show_default=True, help="How findings are printed.")
-def check(target: str | None, args: tuple[str, ...], module: str | None, settings: tuple[str, ...], seed: int, json_file: str | None, html: str | None, quiet: bool, strategy: str, form: str, **limits: Any) -> None:
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "github"]),
+    default="text",
+    show_default=True,
+    help="How findings are printed.",
+)
+def check(
+    target: str | None,
+    args: tuple[str, ...],
+    module: str | None,
+    settings: tuple[str, ...],
+    seed: int,
+    json_file: str | None,
+    html: str | None,
+    quiet: bool,
+    strategy: str,
+    form: str,
+    **limits: Any,
+) -> None:
     """Explore the schedules of TARGET; report deadlocks, failures, livelocks.
 
     \b
@@ -319,7 +373,10 @@ def replay(failure: str, json_file: str | None, html: str | None, quiet: bool, p
         }
         try:
             answer = run_job(
-                job, limit_s=86_400.0 if pdb else options["max_seconds"], stall_s=options["timeout"], seed=options["seed"]
+                job,
+                limit_s=86_400.0 if pdb else options["max_seconds"],
+                stall_s=options["timeout"],
+                seed=options["seed"],
             )
         except ChildError as error:
             stop(str(error), error.code)

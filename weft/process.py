@@ -45,7 +45,12 @@ def run_job(
     with tempfile.TemporaryDirectory(prefix="weft-") as scratch:
         stack_file = os.path.join(scratch, "stack")
         read_end, write_end = os.pipe()
-        job = {**job, "reply": write_end, "stack_file": stack_file, "stack_after_s": limit_s + stall_s + 2 * _GRACE_S - 1}
+        job = {
+            **job,
+            "reply": write_end,
+            "stack_file": stack_file,
+            "stack_after_s": limit_s + stall_s + 2 * _GRACE_S - 1,
+        }
         job_file = Path(scratch) / "job.json"
         job_file.write_text(json.dumps(job), encoding="utf-8")
         interactive = bool(job.get("pdb"))
@@ -109,8 +114,8 @@ def _silent(code: int, stack_file: str, limit_s: float) -> str:
         place = next((line.strip() for line in stack.splitlines() if line.strip().startswith("File")), "")
         where = f" it was in: {place};" if place else ""
         return (
-            f"the program did not answer within {limit_s:g} s and was stopped;{where} it probably blocks in a call that weft "
-            "does not control"
+            f"the program did not answer within {limit_s:g} s and was stopped;{where} it probably blocks in a "
+            "call that weft does not control"
         )
     if code < 0:
         return f"the program was ended by signal {signal.Signals(-code).name}"

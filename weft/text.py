@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 
 from .checkers.finding import Finding, Result, Step, ThreadState
@@ -65,7 +66,10 @@ def _place(finding: Finding) -> str:
     for thread in finding.threads:
         if thread.waits is not None and thread.waits.at:
             return thread.waits.at
-    return finding.steps[-1].at if finding.steps and finding.rule.startswith("L") else ""
+    if finding.rule.startswith("L") and finding.steps:
+        return finding.steps[-1].at
+    found = re.search(r" failed at (\S+:\d+): ", finding.message)
+    return found[1] if found else ""
 
 
 def _thread_sentence(thread: ThreadState) -> str:
@@ -127,7 +131,9 @@ def _cell(step: Step, width: int, one_file: str) -> list[str]:
 def _list(steps: list[Step], number: int) -> list[str]:
     lines: list[str] = []
     for step in steps:
-        what = " ".join(part for part in (step.operation, step.object, f"({step.outcome})" if step.outcome else "") if part)
+        what = " ".join(
+            part for part in (step.operation, step.object, f"({step.outcome})" if step.outcome else "") if part
+        )
         at = f" [{step.at}]" if step.at else ""
         lines += _wrap(f"{step.thread}: {what}{at}", f"  {str(step.step).rjust(number)} ", " " * (number + 5))
     return lines
@@ -146,7 +152,9 @@ def verdict_line(result: Result) -> str:
         number = len(result.findings)
         how = "exhaustive" if result.exhaustive else "not exhaustive"
         head = f"{number} finding{'s' if number != 1 else ''} ({spent}, {how})"
-    return limits.lstrip("\n") + ("\n" if limits else "") + "\n".join(textwrap.wrap(head, WIDTH, subsequent_indent="  "))
+    return (
+        limits.lstrip("\n") + ("\n" if limits else "") + "\n".join(textwrap.wrap(head, WIDTH, subsequent_indent="  "))
+    )
 
 
 def _fold(text: str) -> str:
@@ -161,6 +169,10 @@ def render_github(result: Result) -> str:
         file, _, line = place.partition(":")
         where = f" file={file},line={line}" if line else ""
         text = finding.message.replace("%", "%25").replace("\n", "%0A")
-        lines.append(f"::error{where},title={finding.rule} {finding.kind}::{text}" if where else f"::error title={finding.rule}::{text}")
+        lines.append(
+            f"::error{where},title={finding.rule} {finding.kind}::{text}"
+            if where
+            else f"::error title={finding.rule}::{text}"
+        )
     lines.append(verdict_line(result))
     return "\n".join(lines)

@@ -136,4 +136,3 @@ def _predict(job: dict[str, Any], target: Any, reply: _Reply) -> int:
 
     reply.send(predict_in_process(target, job))
     return OK
-

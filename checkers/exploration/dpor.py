@@ -10,10 +10,16 @@ appear in wakeup sequences; a planned step that turns out not to be enabled is d
 
 from __future__ import annotations
 
+from math import inf
+from time import perf_counter
+
 from ...simcore.dependency import DEPENDENT, REVERSIBLE_AFTER
 from ...simcore.explored import Divergence, ExploredWorld, Outcome
 from ...simcore.threads import VirtualThread
 from ...simcore.world import Operation
+
+_CUT_OFF_STEPS = 500
+"""Of an execution that hit the step limit, races are reversed in the first steps only: the rest repeats itself."""
 
 Key = tuple[int, int, int, int]
 """What a step touches: object uid and access code, twice (-1, 0 when there is no second object)."""
@@ -102,6 +108,10 @@ class OptimalDpor:
         self._plan_now: list[Branch] = []
         self.redundant = 0
         self.infeasible = 0
+        self.deadline = inf
+        """When to stop planning (``perf_counter`` seconds); a long execution has very many races."""
+        self.truncated = False
+        """Some races were not reversed: what was explored is not everything."""
 
     # Strategy.
 
@@ -132,7 +142,7 @@ class OptimalDpor:
         return thread
 
     def _take_planned(self, world: ExploredWorld, step: int) -> VirtualThread | None:
-        """The first step off the forced prefix: the branch chosen by :meth:`next_execution`, or the next that can run."""
+        """The first step off the forced prefix: the planned branch, or the next that can run."""
         plans = self._plans[step]
         branch, self._branch = self._branch, None
         while branch is not None:
@@ -236,9 +246,11 @@ class OptimalDpor:
 
     def finished(self, world: ExploredWorld) -> None:
         """The execution is maximal: plan the reversal of every race in it."""
-        total = len(self._uid)
         if world.outcome is not Outcome.REDUNDANT:
-            for step in range(self._forced, total):
+            for step in range(self._forced, len(self._uid)):
+                if (world.outcome is Outcome.STEP_LIMIT and step >= _CUT_OFF_STEPS) or perf_counter() > self.deadline:
+                    self.truncated = True
+                    return
                 for race in self._races[step]:
                     self._reverse(race, self._uid[step], self._wide[step], self._past[step], self._edges[step])
             for thread in world.live:
@@ -354,5 +366,3 @@ def _insert(sequence: list[_Planned], level: list[Branch]) -> None:
                 level.append(branch)
                 level = branch.children
             return
-
-

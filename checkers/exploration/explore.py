@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from time import perf_counter
 from types import FrameType
 from typing import Any, Protocol
@@ -40,6 +41,8 @@ STRATEGIES = ("dpor", "random", "pct", "pos", "once")
 _EXECUTIONS_AFTER_A_FINDING = 1000
 """Without ``keep_going``: how many more executions look for findings of other kinds (or as many as it took, if more).
 A count, not a time, so that the same seed gives the same result."""
+_STEPS_AFTER_A_FINDING = 200_000
+"""The same in steps, for programs whose executions are long."""
 _RECORDINGS_MAX = 50
 _COLLECT_EVERY = 200
 _RESTARTS_MAX = 3
@@ -51,6 +54,8 @@ class Explorer(Strategy, Protocol):
     name: str
     redundant: int
     infeasible: int
+    deadline: float
+    truncated: bool
 
     def finished(self, world: ExploredWorld) -> None:
         """The execution has ended; called before its threads are gone."""
@@ -98,9 +103,9 @@ class Exploration:
     steps: int = 0
     redundant: int = 0
     exhaustive: bool = False
-    problems: dict[tuple[Any, ...], Problem] = field(default_factory=lambda: {})
-    seen: dict[tuple[Any, ...], int] = field(default_factory=lambda: {})
-    limits: list[str] = field(default_factory=lambda: [])
+    problems: dict[tuple[Any, ...], Problem] = field(default_factory=dict)
+    seen: dict[tuple[Any, ...], int] = field(default_factory=dict)
+    limits: list[str] = field(default_factory=list)
     gave_up: str = ""
     """Why nothing was explored at all; empty when something was."""
     interrupted: bool = False
@@ -121,17 +126,22 @@ class _Watch:
 
 def _stalled(world: ExploredWorld, frame: FrameType | None, seconds: float) -> Stalled:
     inner = user_frame(frame)
-    place = "" if inner is None else f" at {Location(inner.f_code.co_filename, inner.f_lineno)} in {inner.f_code.co_name}()"
+    place = (
+        "" if inner is None else f" at {Location(inner.f_code.co_filename, inner.f_lineno)} in {inner.f_code.co_name}()"
+    )
     return Stalled(
-        f"{world.thread.name} ran for {seconds:g} s{place} without reaching an operation weft can schedule: an endless loop, "
-        "a long computation, or a call that blocks outside the simulation; raise --timeout if it only needs longer"
+        f"{world.thread.name} ran for {seconds:g} s{place} without reaching an operation weft can schedule: an "
+        "endless loop, a long computation, or a call that blocks outside the simulation; raise "
+        "--timeout if it only needs longer"
     )
 
 
 @contextmanager
 def watchdog(watch: _Watch, seconds: float) -> Generator[None]:
     """Stop an execution that makes no step for ``seconds`` (on the main thread of a process that uses no alarms)."""
-    usable = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
+    usable = (
+        threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
+    )
     if not usable:
         yield
         return
@@ -175,7 +185,7 @@ def _interruptible(watch: _Watch) -> Generator[None]:
 
 
 def _switches(schedule: list[int]) -> int:
-    return sum(1 for before, after in zip(schedule, schedule[1:], strict=False) if before != after)
+    return sum(1 for before, after in pairwise(schedule) if before != after)
 
 
 def _signature(execution: Execution) -> tuple[Any, ...] | None:
@@ -253,9 +263,10 @@ def _explore(
     watch: _Watch,
 ) -> Exploration:
     result = Exploration()
+    strategy.deadline = started + budget.max_seconds
     thread_uids: dict[tuple[int, int], int] = {}
     outside: dict[int, tuple[int, Primitive]] = {}
-    first_finding = 0
+    first_finding = first_finding_steps = 0
     polling = step_limited = stalled = False
     collecting = gc.isenabled()
     gc.disable()
@@ -289,16 +300,19 @@ def _explore(
                     signature = _signature(execution)
                     if signature is not None:
                         first_finding = first_finding or result.executions
+                        first_finding_steps = first_finding_steps or result.steps
                         _remember(result, signature, execution)
                 strategy.finished(world)
                 more = strategy.next_execution()
                 if not more:
-                    result.exhaustive = not (step_limited or polling or stalled) and strategy.name == OptimalDpor.name
+                    result.exhaustive = not (step_limited or polling or stalled or strategy.truncated)
+                    result.exhaustive &= strategy.name == OptimalDpor.name
                     break
                 if watch.interrupted:
                     result.interrupted = True
                     break
-                reason = _used_up(result, budget, first_finding, perf_counter() - started)
+                after = (first_finding, first_finding_steps)
+                reason = _used_up(result, budget, after, perf_counter() - started)
                 if reason:
                     result.limits.append(reason)
                     break
@@ -316,7 +330,9 @@ def _explore(
         result.exhaustive = False
         result.limits.append(f"{strategy.infeasible} planned schedules could not be followed")
     if polling:
-        result.limits.append(f"a thread that polls was let look {POLLS_IN_A_ROW} times in a row, then only after a change")
+        result.limits.append(
+            f"a thread that polls was let look {POLLS_IN_A_ROW} times in a row, then only after a change"
+        )
     if step_limited:
         result.limits.append(f"executions longer than {budget.max_steps} steps were cut off (--max-steps)")
     if strategy.name != OptimalDpor.name:
@@ -340,15 +356,18 @@ def _remember(result: Exploration, signature: tuple[Any, ...], execution: Execut
         result.problems[signature] = problem
 
 
-def _used_up(result: Exploration, budget: Budget, first_finding: int, seconds: float) -> str:
+def _used_up(result: Exploration, budget: Budget, first_finding: tuple[int, int], seconds: float) -> str:
     """Why to stop now, in the words of the result; empty to go on."""
     if budget.max_executions is not None and result.executions >= budget.max_executions:
         return f"stopped after {result.executions} executions (--max-executions)"
     if seconds > budget.max_seconds:
         return f"stopped after {budget.max_seconds:g} s (--max-seconds)"
-    if first_finding and not budget.keep_going:
-        more = max(_EXECUTIONS_AFTER_A_FINDING, first_finding)
-        if result.executions >= first_finding + more:
+    executions, steps = first_finding
+    if executions and not budget.keep_going:
+        more_executions = max(_EXECUTIONS_AFTER_A_FINDING, executions)
+        more_steps = max(_STEPS_AFTER_A_FINDING, steps)
+        if result.executions >= executions + more_executions or result.steps >= steps + more_steps:
+            more = result.executions - executions
             return f"stopped {more} executions after the first finding (--keep-going explores on)"
     return ""
 
@@ -382,7 +401,9 @@ def record(
     recorder = Recorder(header, target)
     watch = _Watch()
     with takeover(), watchdog(watch, budget.stall_s):
-        world = ExploredWorld(Replay(schedule, labels or ()), max_steps=budget.max_steps, seed=header.seed, observer=recorder)
+        world = ExploredWorld(
+            Replay(schedule, labels or ()), max_steps=budget.max_steps, seed=header.seed, observer=recorder
+        )
         world.on_main_end = lambda: recorder.look_for_names(world)
         watch.world = world
         try:
@@ -414,13 +435,15 @@ def record_problems(
         Divergence: a problem did not repeat.
     """
     rows: dict[str, tuple[Finding, Problem, Recorded]] = {}
-    ordered = sorted(exploration.problems.values(), key=lambda problem: (problem.switches, len(problem.schedule), problem.schedule))
+    ordered = sorted(
+        exploration.problems.values(), key=lambda problem: (problem.switches, len(problem.schedule), problem.schedule)
+    )
     for problem in ordered[:_RECORDINGS_MAX]:
         recorded = record(program, problem.schedule, header, target=target, budget=budget)
         if recorded.execution.outcome is not problem.outcome:
             raise Divergence(
-                f"a schedule that ended in {problem.outcome.value} ended in {recorded.execution.outcome.value} when repeated: "
-                "the program depends on something outside it (real clock, environment, order by id or hash)"
+                f"a schedule that ended in {problem.outcome.value} ended in {recorded.execution.outcome.value} when "
+                "repeated: the program depends on something outside it (real clock, environment, order by id or hash)"
             )
         for finding in recorded.findings:
             seen = exploration.seen[problem.signature]
@@ -431,7 +454,7 @@ def record_problems(
             else:
                 known[0].seen += seen
     if len(ordered) > _RECORDINGS_MAX:
-        exploration.limits.append(f"{len(ordered) - _RECORDINGS_MAX} further kinds of failing ends were not looked into")
+        exploration.limits.append(
+            f"{len(ordered) - _RECORDINGS_MAX} further kinds of failing ends were not looked into"
+        )
     return list(rows.values())
-
-

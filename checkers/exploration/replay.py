@@ -44,12 +44,12 @@ class Replay:
             return
         if self.schedule[step] != thread.index:
             expected = self.schedule[step]
-            raise world.abort(
-                Divergence(self._message(step, f"{thread.name} moved, not thread number {expected}"))
-            )
+            raise world.abort(Divergence(self._message(step, f"{thread.name} moved, not thread number {expected}")))
         if step < len(self.labels) and self.labels[step] != operation.label:
             raise world.abort(
-                Divergence(self._message(step, f"{thread.name} did {operation.label}, recorded was {self.labels[step]}"))
+                Divergence(
+                    self._message(step, f"{thread.name} did {operation.label}, recorded was {self.labels[step]}")
+                )
             )
 
     @staticmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from math import inf
 
 from ...simcore.explored import ExploredWorld
 from ...simcore.threads import VirtualThread
@@ -20,6 +21,8 @@ class _Sampling:
         self.executions = 0
         self.redundant = 0
         self.infeasible = 0
+        self.deadline = inf
+        self.truncated = False
         self.steps_max = 1
         self.random = random.Random(f"{seed}/0")
         self.start()

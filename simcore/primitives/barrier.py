@@ -131,6 +131,7 @@ class EndAction(BarrierOperation):
         else:
             barrier._arrivals.append(world.step)
             barrier._open()
+            barrier._departures.append(world.step)
 
 
 class Depart(BarrierOperation):
@@ -303,11 +304,15 @@ class Barrier(Primitive):
         return self._real
 
     def _open(self) -> None:
-        """All have arrived: the calling thread leaves at once, the others when they are scheduled."""
+        """All have arrived: the calling thread leaves at once, the others when they are scheduled.
+
+        Its step is none of the departures that let the next round in: a thread of the next round could have come
+        before it, in its place.
+        """
         self._phase = Phase.DRAINING
         self._opened_by = self._arrivals
         self._departures = []
-        self._leave(self._arrivals[-1])
+        self._leave(-1)
 
     def _break(self, step: int) -> None:
         if self._phase in (Phase.FILLING, Phase.ACTING):

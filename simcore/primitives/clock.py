@@ -56,10 +56,10 @@ def time_functions() -> dict[str, Callable[..., Any]]:
     return table
 
 
-_DRAWS = (
-    "betavariate choice choices expovariate gauss getrandbits getstate lognormvariate normalvariate paretovariate "
-    "randbytes randint random randrange sample seed setstate shuffle triangular uniform vonmisesvariate weibullvariate"
-).split()
+_DRAWS = """
+betavariate choice choices expovariate gauss getrandbits getstate lognormvariate normalvariate paretovariate
+randbytes randint random randrange sample seed setstate shuffle triangular uniform vonmisesvariate weibullvariate
+"""
 
 
 def _generator(world: _world.World) -> random.Random:
@@ -80,4 +80,4 @@ def _draw(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
 
 def random_functions() -> dict[str, Callable[..., Any]]:
     """The replacements for the module-level functions of ``random``."""
-    return {name: _draw(name, getattr(random, name)) for name in _DRAWS if hasattr(random, name)}
+    return {name: _draw(name, getattr(random, name)) for name in _DRAWS.split() if hasattr(random, name)}

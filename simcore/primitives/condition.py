@@ -84,7 +84,8 @@ class Woken(Operation):
 
     def apply(self, thread: VirtualThread) -> bool:
         world = self.target._world
-        assert world is not None and self.waiter.notified_at is not None
+        assert world is not None
+        assert self.waiter.notified_at is not None
         world.order_after(self.waiter.notified_at)
         return True
 

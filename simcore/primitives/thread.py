@@ -28,6 +28,8 @@ real_get_native_id = _thread.get_native_id
 real_start_new_thread = _thread.start_new_thread
 default_excepthook = threading.excepthook
 
+_threading: Any = threading
+"""For its private names."""
 _FIRST_IDENT = 1 << 40
 """Virtual thread identifiers start here, so that none equals a real one of the same process in practice."""
 
@@ -152,6 +154,10 @@ def virtual(thread: threading.Thread) -> VirtualThread | None:
     return found if found is not None and found._world is _world.active else None
 
 
+def _started(thread: Any) -> bool:
+    return thread._started.is_set()
+
+
 def _body(thread: threading.Thread, ident: int) -> Callable[[], None]:
     def run() -> None:
         try:
@@ -165,7 +171,7 @@ def _body(thread: threading.Thread, ident: int) -> Callable[[], None]:
                 threading.excepthook(threading.ExceptHookArgs((type(error), error, error.__traceback__, thread)))
             raise
         finally:
-            threading._active.pop(ident, None)  # pyright: ignore[reportAttributeAccessIssue]
+            _threading._active.pop(ident, None)
 
     return run
 
@@ -199,7 +205,7 @@ def start(self: threading.Thread) -> None:
     state._weft_thread = child
     state._started.set()
     state._ident = state._native_id = ident
-    threading._active[ident] = self  # pyright: ignore[reportAttributeAccessIssue]
+    _threading._active[ident] = self
     return _launch(world, child)
 
 
@@ -211,7 +217,7 @@ def join(self: threading.Thread, timeout: float | None = None) -> None:
         raise RuntimeError("Thread.__init__() not called")
     target = virtual(self)
     if target is None:
-        if not self._started.is_set():  # pyright: ignore[reportAttributeAccessIssue]
+        if not _started(self):
             raise RuntimeError("cannot join thread before it is started")
         return real_join(self, timeout)
     if target is world.thread:
@@ -229,7 +235,7 @@ def is_alive(self: threading.Thread) -> bool:
         return real_is_alive(self)
     target = virtual(self)
     if target is None:
-        return False if not self._started.is_set() else real_is_alive(self)  # pyright: ignore[reportAttributeAccessIssue]
+        return real_is_alive(self) if _started(self) else False
     if target is world.thread:
         return True
     return world.perform(IsAlive(target))
@@ -259,7 +265,7 @@ def start_new_thread(
         except SystemExit:
             pass
         finally:
-            threading._active.pop(ident, None)  # pyright: ignore[reportAttributeAccessIssue]
+            _threading._active.pop(ident, None)
 
     child = VirtualThread(run, f"{getattr(function, '__name__', 'thread')}-{len(world.threads)}", daemon=True)
     child.ident = ident

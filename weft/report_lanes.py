@@ -1,0 +1,279 @@
+"""From a trace to lanes: what each thread was doing, when, and which locks it held.
+
+The timeline of the report and the Perfetto export both draw these; nothing here knows how they look.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any
+
+from .simcore.trace import NOTHING, Event, Op, Trace
+
+OWNED_KINDS = frozenset({"Lock", "RLock", "Semaphore", "BoundedSemaphore"})
+
+
+class Doing(Enum):
+    """What a thread is doing; the value is its name for readers."""
+
+    RUNNING = "running"
+    READY = "ready"
+    BLOCKED = "blocked"
+    GIL = "gil wait"
+    SLEEPING = "sleeping"
+    ACTIVE = "running or ready"
+    """Not told apart: a real run, or a simulated one recorded without the scheduler's moves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A stretch of one thread's time, in nanoseconds. ``about`` is the operation and object it waits in and for."""
+
+    start: int
+    end: int
+    doing: Doing
+    about: str = ""
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Something at one point in time: a user mark or a failure."""
+
+    time: int
+    text: str
+    failure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One thread of a timed or real trace; the intervals follow each other and never overlap."""
+
+    thread: str
+    intervals: list[Interval]
+    moments: list[Moment]
+
+
+@dataclass(frozen=True, slots=True)
+class Logical:
+    """One step of one thread in an explored trace. ``kind`` is ``take``, ``give``, ``blocked``, ``fail`` or ``other``."""
+
+    step: int
+    operation: str
+    object: str
+    at: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An object held from one step to another; ``end`` is the trace's length when it was never given back."""
+
+    start: int
+    end: int
+    object: str
+    level: int
+    """The lowest row free when it was taken: holds of one thread on one level never overlap."""
+    target: int
+    """Its index in the object table."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepLane:
+    """One thread of an explored trace."""
+
+    thread: str
+    steps: list[Logical]
+    holds: list[Held]
+
+
+def end_ns(trace: Trace) -> int:
+    """The time of the last event, and at least 1."""
+    return max(int(trace.columns["time_ns"].max()), 1) if len(trace) else 1
+
+
+def label(trace: Trace, event: Event) -> str:
+    """How a report names the event's operation: a blocked request by what it asks for."""
+    if event.operation in (Op.REQUEST, Op.BLOCK) and isinstance(event.extra, dict):
+        extra: dict[str, Any] = event.extra
+        return str(extra.get("operation", event.operation.label))
+    return event.operation.label
+
+
+_SCHEDULER = {
+    Op.READY: Doing.READY,
+    Op.PREEMPT: Doing.READY,
+    Op.RUN: Doing.RUNNING,
+    Op.GIL_REQUEST: Doing.GIL,
+    Op.BLOCK: Doing.BLOCKED,
+    Op.SLEEP: Doing.SLEEPING,
+}
+_WAITS_UNTIL_NEXT = {("Condition", Op.WAIT), ("Barrier", Op.ARRIVE)}
+"""Operations that are logged when the wait begins, without a request of their own."""
+
+
+def lanes(trace: Trace) -> list[Lane]:
+    """The lanes of a timed or real trace, in the order of the thread table; threads that never moved have none."""
+    by_thread: dict[int, list[Event]] = {}
+    scheduled = False
+    for event in trace:
+        by_thread.setdefault(event.thread, []).append(event)
+        scheduled = scheduled or (event.operation in (Op.RUN, Op.READY) and event.object == NOTHING)
+    until = end_ns(trace)
+    read = _scheduled if scheduled else _observed
+    return [
+        Lane(trace.thread_name(thread), read(trace, events, until), _moments(events))
+        for thread, events in sorted(by_thread.items())
+    ]
+
+
+def _moments(events: list[Event]) -> list[Moment]:
+    found: list[Moment] = []
+    for event in events:
+        if event.operation is Op.MARK:
+            found.append(Moment(event.time_ns or 0, str(event.extra)))
+        elif event.operation is Op.FAIL:
+            extra: dict[str, Any] = event.extra if isinstance(event.extra, dict) else {}
+            text = f"{extra.get('type', 'failure')}: {extra.get('message', '')}".rstrip(": ")
+            found.append(Moment(event.time_ns or 0, text, True))
+    return found
+
+
+class _Stretches:
+    """Closes one interval when the next begins."""
+
+    __slots__ = ("_about", "_at", "_doing", "_since", "found")
+
+    def __init__(self) -> None:
+        self.found: list[Interval] = []
+        self._doing: Doing | None = None
+        self._since = 0
+        self._about = self._at = ""
+
+    def enter(self, time: int, doing: Doing | None, about: str = "", at: str = "") -> None:
+        if doing is self._doing and about == self._about:
+            return
+        time = max(time, self._since)
+        if self._doing is not None and time > self._since:
+            self.found.append(Interval(self._since, time, self._doing, self._about, self._at))
+        self._doing, self._since, self._about, self._at = doing, time, about, at
+
+
+def _wait(trace: Trace, event: Event) -> str:
+    operation = label(trace, event)
+    name = trace.object_name(event.object)
+    if operation in ("request", "block"):
+        return f"waiting for {name}"
+    return f"{operation} of {name}" if name else operation
+
+
+def _scheduled(trace: Trace, events: list[Event], until: int) -> list[Interval]:
+    """The simulated machine wrote every change of state down."""
+    stretches = _Stretches()
+    for event in events:
+        time = event.time_ns or 0
+        if event.operation is Op.END:
+            stretches.enter(time, None)
+            return stretches.found
+        doing = _SCHEDULER.get(event.operation)
+        if doing is None or (event.operation is Op.RUN and event.object != NOTHING):
+            continue
+        blocked = doing is Doing.BLOCKED
+        stretches.enter(time, doing, _wait(trace, event) if blocked else "", trace.at(event.location) if blocked else "")
+    stretches.enter(until, None)
+    return stretches.found
+
+
+def _observed(trace: Trace, events: list[Event], until: int) -> list[Interval]:
+    """Only the thread's own operations are known: it waits from a request to its next event."""
+    stretches = _Stretches()
+    for event, following in zip(events, [*events[1:], None], strict=True):
+        time = event.time_ns or 0
+        next_time = until if following is None else following.time_ns or 0
+        kind = "" if event.object == NOTHING else trace.tables.objects[event.object].kind
+        if event.operation is Op.END:
+            stretches.enter(time, None)
+            return stretches.found
+        if event.operation is Op.REQUEST or (kind, event.operation) in _WAITS_UNTIL_NEXT:
+            stretches.enter(time, Doing.BLOCKED, _wait(trace, event), trace.at(event.location))
+        elif event.operation is Op.SLEEP:
+            stretches.enter(time, Doing.SLEEPING, "", trace.at(event.location))
+            stretches.enter(min(time + _sleep_ns(event), next_time), Doing.ACTIVE)
+        else:
+            stretches.enter(time, Doing.ACTIVE)
+    stretches.enter(until, None)
+    return stretches.found
+
+
+def _sleep_ns(event: Event) -> int:
+    extra: dict[str, Any] = event.extra if isinstance(event.extra, dict) else {}
+    return int(extra["ns"]) if "ns" in extra else round(float(extra.get("seconds", 0)) * 1e9)
+
+
+_TAKES = frozenset({Op.ACQUIRE, Op.GET, Op.WAKE, Op.RUN, Op.RESULT, Op.JOIN})
+_GIVES = frozenset({Op.RELEASE, Op.PUT, Op.NOTIFY, Op.SET, Op.TASK_DONE, Op.SUBMIT, Op.START})
+
+
+def step_lanes(trace: Trace) -> list[StepLane]:
+    """The lanes of an explored trace: steps count from 1, as in the findings."""
+    found: dict[int, StepLane] = {}
+    holding: dict[int, list[Held]] = {}
+    for event in trace:
+        lane = found.setdefault(event.thread, StepLane(trace.thread_name(event.thread), [], []))
+        name, step = trace.object_name(event.object), event.index + 1
+        lane.steps.append(Logical(step, label(trace, event), name, trace.at(event.location), _kind(event.operation)))
+        if event.object == NOTHING or trace.tables.objects[event.object].kind not in OWNED_KINDS:
+            continue
+        if event.operation is Op.ACQUIRE:
+            held = holding.setdefault(event.thread, [])
+            level = next(level for level in range(len(held) + 1) if all(other.level != level for other in held))
+            held.append(Held(step, NOTHING, name, level, event.object))
+        elif event.operation is Op.RELEASE:
+            _give_back(found, holding, event)
+    for thread, held in holding.items():
+        found[thread].holds.extend(replace(hold, end=len(trace) + 1) for hold in held)
+    return [lane for _, lane in sorted(found.items())]
+
+
+def _give_back(found: dict[int, StepLane], holding: dict[int, list[Held]], event: Event) -> None:
+    """A release ends the releasing thread's hold, or that of whoever holds it: a lock may be released by another thread."""
+    for owner in (event.thread, *holding):
+        held = holding.get(owner, [])
+        for position in range(len(held) - 1, -1, -1):
+            if held[position].target == event.object:
+                found[owner].holds.append(replace(held.pop(position), end=event.index + 1))
+                return
+
+
+def _kind(operation: Op) -> str:
+    if operation is Op.REQUEST:
+        return "blocked"
+    if operation is Op.FAIL:
+        return "fail"
+    return "take" if operation in _TAKES else "give" if operation in _GIVES else "other"
+
+
+def merged(lane: Lane, resolution: int) -> Lane:
+    """The same lane with neighbours shorter than ``resolution`` nanoseconds drawn as one, in the longest one's state."""
+    intervals: list[Interval] = []
+    run: list[Interval] = []
+
+    def close() -> None:
+        if len(run) > 1:
+            longest = max(Doing, key=lambda doing: sum(part.end - part.start for part in run if part.doing is doing))
+            intervals.append(Interval(run[0].start, run[-1].end, longest, f"the longest of {len(run)} short states"))
+        else:
+            intervals.extend(run)
+        run.clear()
+
+    for interval in lane.intervals:
+        if run and (run[-1].end != interval.start or interval.end - run[0].start > resolution):
+            close()
+        if interval.end - interval.start < resolution:
+            run.append(interval)
+        else:
+            close()
+            intervals.append(interval)
+    close()
+    return Lane(lane.thread, intervals, lane.moments)

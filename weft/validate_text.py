@@ -1,0 +1,151 @@
+"""``weft validate`` as text: a table of predicted against measured, at most 80 columns wide, and what limits it.
+
+It only formats a finished result; every number in it was computed elsewhere.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from weft.real_runs.validation import ValidationResult, ValidationRun
+
+WIDTH = 80
+_PARAMETERS_MAX = 14
+"""Longer parameters get a line of their own above their row."""
+_UNITS = (("s", 1.0), ("ms", 1e3), ("us", 1e6))
+
+
+def render(result: ValidationResult) -> str:
+    """The whole report, ending in a newline."""
+    lines = _wrapped(
+        f"{result.target}: predicted, then run {result.repeat} times in each of {_count(result.runs)} on this machine"
+    )
+    lines += ["", *_table(result), "", *_verdict(result)]
+    notes = [f"{_name(run)}: {run.note}" for run in result.runs if run.note]
+    notes += _disturbances(result.runs) + result.limits
+    if notes:
+        lines.append("")
+        for note in notes:
+            lines += _wrapped(note, "  ")
+    lines += ["", *_wrapped(f"machine: {_machine(result)}")]
+    if result.profile:
+        lines += _wrapped(f"profile: {result.profile.get('name', 'unnamed')}")
+    return "\n".join(lines) + "\n"
+
+
+def _count(runs: Sequence[ValidationRun]) -> str:
+    measured = sum(run.measured_seconds is not None for run in runs)
+    return f"{measured} configuration{'' if measured == 1 else 's'}"
+
+
+def _wrapped(text: str, indent: str = "") -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ", break_on_hyphens=False)
+
+
+def _parameters(run: ValidationRun) -> str:
+    return " ".join(f"{key}={value}" for key, value in run.params.items())
+
+
+def _name(run: ValidationRun) -> str:
+    given = _parameters(run)
+    return f"{given}{' ' if given else ''}cores={run.cores} gil={'on' if run.gil else 'off'}"
+
+
+def _unit(runs: Sequence[ValidationRun]) -> tuple[str, float]:
+    """The unit in which the smallest time has at least one digit before the point."""
+    times = [run.seconds for run in runs] + [run.measured_seconds for run in runs if run.measured_seconds]
+    smallest = min((value for value in times if value > 0), default=1.0)
+    return next(((name, factor) for name, factor in _UNITS if smallest * factor >= 1), _UNITS[-1])
+
+
+def _number(value: float) -> str:
+    """Four significant digits, never an exponent."""
+    if value == 0:
+        return "0"
+    if abs(value) >= 1000:
+        return f"{value:.0f}"
+    digits = 3 if abs(value) < 10 else 2 if abs(value) < 100 else 1
+    return f"{value:.{digits}f}"
+
+
+def _span(value: float | None, interval: Sequence[float] | None, factor: float) -> str:
+    if value is None:
+        return "-"
+    if interval is None:
+        return _number(value * factor)
+    low, high = (_number(end * factor) for end in interval)
+    return f"{_number(value * factor)} [{low}, {high}]"
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:+.1f} %"
+
+
+def _table(result: ValidationResult) -> list[str]:
+    runs = result.runs
+    unit, factor = _unit(runs)
+    inline = max((len(_parameters(run)) for run in runs), default=0) <= _PARAMETERS_MAX
+    header = ["parameters" if inline else "", "cores", "gil", f"predicted, {unit}", f"measured, {unit}", "error"]
+    rows = [
+        [
+            _parameters(run) if inline else "",
+            str(run.cores),
+            "on" if run.gil else "off",
+            _span(run.seconds, run.interval, factor),
+            _span(run.measured_seconds, run.measured_interval, factor),
+            "-" if run.error is None else _percent(run.error),
+        ]
+        for run in runs
+    ]
+    if not any(row[0] for row in rows):
+        header[0] = ""
+    widths = [max(len(line[column]) for line in [header, *rows]) for column in range(len(header))]
+    lines = [_aligned(header, widths)]
+    for run, row in zip(runs, rows, strict=True):
+        if not inline:
+            lines += _wrapped(_parameters(run))
+        lines.append(_aligned(row, widths))
+    return lines
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """Names to the left, numbers to the right."""
+    parts = [
+        cell.ljust(width) if column == 0 else cell.rjust(width)
+        for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        if width
+    ]
+    return "  ".join(parts).rstrip()
+
+
+def _verdict(result: ValidationResult) -> list[str]:
+    if result.error_median is None or result.error_max is None:
+        return ["nothing could be compared"]
+    text = f"error: median {result.error_median * 100:.1f} %, largest {result.error_max * 100:.1f} %"
+    if result.sign_right is not None:
+        text += f"; direction right in {result.sign_right * 100:.0f} % of comparisons"
+    floors = [run.noise_floor for run in result.runs if run.noise_floor is not None]
+    if floors:
+        text += f"; two halves of the measurements differ by up to {max(floors) * 100:.1f} %"
+    return _wrapped(text)
+
+
+def _disturbances(runs: Sequence[ValidationRun]) -> list[str]:
+    return [
+        f"{_name(run)}: {run.disturbed} of {len(run.samples)} runs were disturbed by other programs and left out; "
+        f"median of all {_number(run.raw_seconds * 1e3)} ms"
+        for run in runs
+        if run.disturbed and run.raw_seconds is not None and not run.note
+    ]
+
+
+def _machine(result: ValidationResult) -> str:
+    machine = result.machine
+    cores = machine.get("cores", "?")
+    gil = "with GIL" if machine.get("gil", True) else "without GIL"
+    return (
+        f"{machine.get('cpu', 'unknown processor')}, {cores} core{'' if cores == 1 else 's'}, "
+        f"{machine.get('implementation', 'Python')} {machine.get('python', '')} {gil}, "
+        f"load {machine.get('load_average', ['?'])[0]}"
+    )
