@@ -1,7 +1,9 @@
 """``ThreadPoolExecutor``: how long a pool takes, and how a pool waits for itself.
 
 ``run`` is the measuring stick of the timed world. Closed form: ceil(tasks / workers) * task_seconds, so 4 workers and 8
-tasks of 1 s take 2.0 s, on any number of cores and with or without a GIL, since sleeping needs neither.
+tasks of 1 s take 2.0 s, on any number of cores and with or without a GIL, since sleeping needs neither. It is too big
+to explore (any worker may take any task, and a pool that still grows starts a worker only when none is idle): check it
+with 2 workers and 3 tasks, which take 2 s as well and have 13 schedules.
 
 ``nested`` is the deadlock that the documentation of ``concurrent.futures`` warns of: a task submits to its own pool
 and waits for the result. weft must find D005 (every worker waits for a task that is still queued) whenever there are

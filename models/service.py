@@ -3,7 +3,7 @@
 The wrong form is how such a service grows. Counting hits where they happen puts the metrics' lock inside the cache's;
 a status report, written later and by someone else, freezes the metrics and then asks the cache how full it is. Each is
 fine alone; together they deadlock when a report falls into a look-up. weft must find D001 in ``wrong``: a worker holds
-``cache.lock`` and wants ``metrics.lock``, the reporter the other way round. ``right`` is the same service with the
+``Cache.lock`` and wants ``Metrics.lock``, the reporter the other way round. ``right`` is the same service with the
 report asking the cache first.
 
 The work is real and mostly free of the GIL: SHA-256 of the document for the cache's key, and an integer (quantised)
@@ -70,7 +70,7 @@ class Model:
         """The strongest output feature for the question with this key."""
         width = len(self.weights)
         features = np.frombuffer(hashlib.shake_128(key).digest(self.tokens * width), dtype=np.uint8)
-        outputs = features.astype(np.int32).reshape(self.tokens, width) @ self.weights
+        outputs = np.matmul(features.astype(np.int32).reshape(self.tokens, width), self.weights)
         return int(outputs.max(axis=0).argmax())
 
 

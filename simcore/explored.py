@@ -457,7 +457,8 @@ class ExploredWorld(World):
             _threading._counter = counter
             _threading._dangling.clear()
             _threading._dangling.add(main_python)
-        reason = takeover.refusal or self.aborted
+        refused = (thread.failure[0] for thread in self.threads if thread.failure is not None)
+        reason = takeover.refusal or self.aborted or next((e for e in refused if isinstance(e, Uncontrollable)), None)
         if isinstance(reason, Uncontrollable):
             self.outcome = Outcome.REFUSED
         elif isinstance(reason, Stalled):

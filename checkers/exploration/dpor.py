@@ -10,6 +10,7 @@ appear in wakeup sequences; a planned step that turns out not to be enabled is d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf
 from time import perf_counter
 
@@ -195,7 +196,8 @@ class OptimalDpor:
         previous = self._last.get(uid, -1)
         past = self._clock[previous] if previous >= 0 else 0
         key = key_of(operation, code)
-        seen, races = self._conflicts(key, past)
+        blocking = operation.timeout is None and not operation.polls
+        seen, races = self._conflicts(key, past, world.edges if blocking else ())
         clock = seen | (1 << step)
         clocks = self._clock
         for edge in world.edges:
@@ -222,8 +224,11 @@ class OptimalDpor:
             sleep = {other: planned for other, planned in sleep.items() if other != uid and not dependent(planned, key)}
         self._sleep_now = sleep
 
-    def _conflicts(self, key: Key, past: int) -> tuple[int, list[int]]:
-        """The steps that race with a step touching ``key`` after ``past``: dependent, and not ordered otherwise."""
+    def _conflicts(self, key: Key, past: int, enabling: Sequence[int] = ()) -> tuple[int, list[int]]:
+        """The steps that race with a step touching ``key`` after ``past``: dependent, and not ordered otherwise.
+
+        A step that made a blocking one possible is no race with it, and must not hide those before it that are.
+        """
         seen = past
         races: list[int] = []
         for uid, code in ((key[0], key[1]), (key[2], key[3])):
@@ -234,7 +239,7 @@ class OptimalDpor:
             while todo:
                 index = todo.bit_length() - 1
                 other = self._key[index]
-                if row[other[1] if other[0] == uid else other[3]]:
+                if index not in enabling and row[other[1] if other[0] == uid else other[3]]:
                     races.append(index)
                     seen |= self._clock[index]
                     todo &= ~seen

@@ -100,7 +100,7 @@ class Woken(Operation):
 class Reacquire(Operation):
     """The end of ``wait()``: take the lock back at the depth it had."""
 
-    __slots__ = ("depth",)
+    __slots__ = ("depth", "second", "second_done")
     op = Op.ACQUIRE
     label = "acquire (back from Condition.wait)"
     pending = done = int(Access.ACQUIRE)
@@ -110,6 +110,9 @@ class Reacquire(Operation):
     def __init__(self, target: Lock, depth: int) -> None:
         super().__init__(target)
         self.depth = depth
+        # The lock may be a queue's mutex, which keeps the queue's own operations from taking effect.
+        self.second = target._acquire.second
+        self.second_done = target._acquire.second_done
 
     def ready(self, thread: VirtualThread) -> bool:
         return self.target.owner is None

@@ -1,0 +1,214 @@
+"""The number of executions, counted without weft: every interleaving of a hand-written model, equivalent ones once.
+
+Two interleavings are equivalent when every thread does the same steps and dependent steps come in the same order
+(Mazurkiewicz). Each model below is a state and the steps that are possible in it; a critical section is one step, since
+only the order of the sections can be seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import pytest
+
+Weft = Callable[..., dict[str, Any]]
+State = Any
+
+
+class Step(NamedTuple):
+    """One step: who does it, what can be seen of it, and the objects it touches; sharing one makes two dependent."""
+
+    thread: str
+    outcome: str
+    touches: frozenset[str]
+    after: State
+
+
+Model = Callable[[State], Iterator[Step]]
+
+
+def step(thread: str, outcome: str, touches: str, after: State) -> Step:
+    return Step(thread, outcome, frozenset(touches.split()), after)
+
+
+def dependent(one: Step, other: Step) -> bool:
+    return one.thread == other.thread or bool(one.touches & other.touches)
+
+
+def count(model: Model, start: State) -> int:
+    """How many inequivalent interleavings run from ``start`` to a state without steps, deadlocks included."""
+    ends: set[frozenset[Any]] = set()
+    seen: set[frozenset[Any]] = set()
+    todo: list[tuple[State, tuple[Step, ...]]] = [(start, ())]
+    while todo:
+        state, steps = todo.pop()
+        order = canonical(steps)
+        if order in seen:
+            continue
+        seen.add(order)
+        choices = list(model(state))
+        if not choices:
+            ends.add(order)
+        todo.extend((choice.after, (*steps, choice)) for choice in choices)
+    return len(ends)
+
+
+def canonical(steps: tuple[Step, ...]) -> frozenset[Any]:
+    """The steps and the order of the dependent ones: equal for equivalent interleavings and only for them."""
+    done: dict[str, int] = {}
+    names: list[tuple[str, int]] = []
+    for one in steps:
+        names.append((one.thread, done.get(one.thread, 0)))
+        done[one.thread] = names[-1][1] + 1
+    order = {
+        (names[first], names[second])
+        for second in range(len(steps))
+        for first in range(second)
+        if dependent(steps[first], steps[second])
+    }
+    return frozenset(order | {(name, one.outcome) for name, one in zip(names, steps, strict=True)})
+
+
+def put(items: tuple[str, ...], index: int, item: str) -> tuple[str, ...]:
+    return (*items[:index], item, *items[index + 1 :])
+
+
+def queue_pool(state: State) -> Iterator[Step]:
+    """``right``: tasks are in the queue, workers get and report, main joins the queue, then puts the sentinels."""
+    items, unfinished, sentinels, workers = state
+    if sentinels < 0 and not unfinished:
+        yield step("main", "join", "", (items, 0, len(workers), workers))
+    elif sentinels > 0:
+        yield step("main", "put", "", ((*items, "end"), 0, sentinels - 1, workers))
+    for index, worker in enumerate(workers):
+        if worker == "get" and items:
+            after = put(workers, index, "end" if items[0] == "end" else "report")
+            yield step(f"{index}", items[0], "head", (items[1:], unfinished, sentinels, after))
+        elif worker == "report":
+            yield step(f"{index}", "done", "count", (items, unfinished - 1, sentinels, put(workers, index, "get")))
+
+
+def condition_pool(state: State) -> Iterator[Step]:
+    """Both forms: critical sections on one lock; ``stops`` is None when the pool never stops, else "has it?"."""
+    submits, stops, tasks, waiting, workers = state
+    if submits:
+        woken = put(workers, waiting[0], "look") if waiting else workers
+        yield step("main", "submit", "lock", (submits - 1, stops, tasks + 1, waiting[1:], woken))
+    elif stops is False:
+        woken = tuple("look" if worker == "wait" else worker for worker in workers)
+        yield step("main", "stop", "lock", (0, True, tasks, (), woken))
+    for index, worker in enumerate(workers):
+        if worker != "look":
+            continue
+        if tasks:
+            yield step(f"{index}", "take", "lock", (submits, stops, tasks - 1, waiting, workers))
+        elif stops:
+            yield step(f"{index}", "end", "lock", (submits, stops, 0, waiting, put(workers, index, "end")))
+        else:
+            after = put(workers, index, "wait")
+            yield step(f"{index}", "wait", "lock", (submits, stops, 0, (*waiting, index), after))
+
+
+def service(state: State) -> Iterator[Step]:
+    """Both forms; ``cache`` and ``metrics``: is the lock held between steps? Releases ride on the last step inside."""
+    right, puts, items, workers, reporter, cache, metrics = state
+    if puts:
+        yield step("main", "put", "", (right, puts[1:], (*items, puts[0]), workers, reporter, cache, metrics))
+    if right and reporter == "first" and not cache:
+        yield step("reporter", "size", "cache", (right, puts, items, workers, "second", cache, metrics))
+    elif right and reporter == "second" and not metrics:
+        yield step("reporter", "counts", "metrics", (right, puts, items, workers, "end", cache, metrics))
+    elif not right and reporter == "first" and not metrics:
+        yield step("reporter", "counts", "metrics", (right, puts, items, workers, "second", cache, True))
+    elif not right and reporter == "second" and not cache:
+        yield step("reporter", "size", "cache metrics", (right, puts, items, workers, "end", cache, False))
+    for index, worker in enumerate(workers):
+        if worker == "get" and items:
+            after = put(workers, index, "end" if items[0] == "end" else "look up")
+            yield step(f"{index}", items[0], "head", (right, puts, items[1:], after, reporter, cache, metrics))
+        elif worker == "look up" and not cache:
+            after = put(workers, index, "count")
+            yield step(f"{index}", worker, "cache", (right, puts, items, after, reporter, True, metrics))
+        elif worker == "count" and not metrics:
+            after = put(workers, index, "store")
+            yield step(f"{index}", worker, "cache metrics", (right, puts, items, after, reporter, False, metrics))
+        elif worker == "store" and not cache:
+            after = put(workers, index, "get")
+            yield step(f"{index}", worker, "cache", (right, puts, items, after, reporter, cache, metrics))
+
+
+def executor(state: State) -> Iterator[Step]:
+    """``run``: a pool that may grow starts a worker unless one is idle, so that submit sees every end of a task."""
+    size, next_task, tasks, items, idle, workers = state
+    if next_task < tasks:
+        grows = len(workers) < size
+        starts = grows and not idle
+        after = (*workers, "take") if starts else workers
+        left = idle - 1 if grows and idle else idle
+        seen = " ".join(f"idle-{number}" for number in range(size)) if grows else ""
+        yield step("main", "submit", seen, (size, next_task + 1, tasks, (*items, f"{next_task}"), left, after))
+    for index, worker in enumerate(workers):
+        if worker == "take" and items:
+            after = put(workers, index, "finish")
+            yield step(f"{index}", items[0], "head", (size, next_task, tasks, items[1:], idle, after))
+        elif worker == "finish":
+            after = put(workers, index, "take")
+            yield step(f"{index}", "finish", f"idle-{index}", (size, next_task, tasks, items, idle + 1, after))
+
+
+def tasks(number: int) -> tuple[str, ...]:
+    return tuple(str(task) for task in range(number))
+
+
+@pytest.mark.parametrize(("number", "expected"), [(2, 2), (3, 6), (4, 24)])
+def test_the_counter_counts_the_orders_of_sections_under_one_lock(number: int, expected: int) -> None:
+    def sections(state: State) -> Iterator[Step]:
+        for thread in state:
+            yield step(thread, "section", "lock", state - {thread})
+
+    assert count(sections, frozenset(tasks(number))) == expected
+
+
+def test_the_counter_sees_no_order_between_independent_threads() -> None:
+    def sections(state: State) -> Iterator[Step]:
+        for thread in state:
+            yield step(thread, "section", f"lock-{thread}", state - {thread})
+
+    assert count(sections, frozenset(tasks(4))) == 1
+
+
+@pytest.mark.parametrize(("workers", "number"), [(1, 3), (2, 2), (2, 3)])
+def test_queue_pool(weft: Weft, workers: int, number: int) -> None:
+    expected = count(queue_pool, (tasks(number), number, -1, ("get",) * workers))
+    assert weft("check", "weft.models.queue_pool:right", workers=workers, tasks=number)["executions"] == expected
+
+
+@pytest.mark.parametrize(("workers", "number"), [(1, 2), (2, 1), (2, 2)])
+@pytest.mark.parametrize(("form", "stops"), [("right", False), ("wrong", None)])
+def test_condition_pool(weft: Weft, form: str, stops: bool | None, workers: int, number: int) -> None:
+    expected = count(condition_pool, (number, stops, 0, (), ("look",) * workers))
+    result = weft("check", f"weft.models.condition_pool:{form}", "--keep-going", workers=workers, tasks=number)
+    assert result["executions"] == expected
+
+
+@pytest.mark.parametrize(("workers", "requests"), [(1, 2), (2, 1), (2, 2)])
+@pytest.mark.parametrize("form", ["right", "wrong"])
+def test_service(weft: Weft, form: str, workers: int, requests: int) -> None:
+    puts = tasks(requests) + ("end",) * workers
+    expected = count(service, (form == "right", puts, (), ("get",) * workers, "first", False, False))
+    result = weft("check", f"weft.models.service:{form}", "--keep-going", workers=workers, requests=requests)
+    assert result["executions"] == expected
+
+
+@pytest.mark.parametrize(("workers", "number"), [(1, 3), (2, 2), (2, 4), (3, 3)])
+def test_executor(weft: Weft, workers: int, number: int) -> None:
+    expected = count(executor, (workers, 0, number, (), 0, ()))
+    assert weft("check", "weft.models.executor:run", workers=workers, tasks=number)["executions"] == expected
+
+
+@pytest.mark.parametrize("philosophers", [2, 3, 6])
+@pytest.mark.parametrize(("form", "fewer"), [("deadlocking", 1), ("ordered", 2)])
+def test_philosophers_follow_the_closed_form(weft: Weft, form: str, fewer: int, philosophers: int) -> None:
+    result = weft("check", f"weft.models.dining:{form}", "--keep-going", philosophers=philosophers)
+    assert result["executions"] == 2**philosophers - fewer
