@@ -117,14 +117,17 @@ class Clock(simpy.Environment):
         due = self.due
         while self.pending and not self.halted:
             if due:
-                alarm = due.popleft()
-                alarm.call(alarm)
+                event = due.popleft()
+                call = event.call
+                call(event)
                 continue
             entry = heappop(entries)
             self._now = self.now_ns = entry[0]
             event = entry[3]
             if event.__class__ is Alarm:
-                event.call(event)
+                # Two steps, since CPython cannot specialise calling an attribute as if it were a method.
+                call = event.call
+                call(event)
             else:
                 heappush(entries, entry)
                 super().step()
@@ -237,20 +240,47 @@ class Machine:
 
     def block(self, runner: Runner, done: Callable[[Any], None]) -> None:
         """Leave the core until :meth:`wake`; then ``done(runner)`` is called on a core."""
-        self._leave(runner, BLOCKED, done)
+        self.leave(runner, BLOCKED, done)
+
+    def leave(self, runner: Runner, state: int, done: Callable[[Any], None]) -> None:
+        """Drop the GIL and the core and go on in ``state``; what :meth:`block`, :meth:`sleep` and :meth:`end` share."""
+        core = runner.core
+        if core is None:
+            raise RuntimeError(f"{runner!r} is not on a core")
+        now = self.clock.now_ns
+        runner.done = done
+        runner.remaining_ns = 0
+        runner.needs_gil = False
+        if self.gil_owner is runner:
+            self._release_gil(runner, now)
+        runner.core = None
+        if runner.expired:
+            runner.expired = False
+            del self._expired[runner]
+        runner.time_in[RUNNING] += now - runner.since
+        runner.since = now
+        runner.state = state
+        if self.listener is not None:
+            self.listener(now, runner, _ENTERED[state])
+        self._fill(core, now, self._switch_ns)
 
     def wake(self, runner: Runner, delay_ns: int = 0) -> None:
         """Make a blocked runner ready after ``delay_ns``, during which it still counts as blocked."""
         if runner.state != BLOCKED:
             raise RuntimeError(f"{runner!r} is not blocked and cannot be woken")
-        self._wake_later(runner, delay_ns)
+        clock = self.clock
+        alarm = runner.spare or self._new_alarm(runner)
+        alarm.call = self._on_wake
+        # Always by an event, so that whoever woke the runner has come to rest when it looks for a core.
+        heappush(self._entries, (clock.now_ns + delay_ns, NORMAL, next(self._numbers), alarm))
+        clock.pending += 1
 
     def sleep(self, runner: Runner, duration_ns: int, done: Callable[[Any], None]) -> None:
         """Leave the core for ``duration_ns``; 0 lets others go first, as ``sched_yield`` does."""
         if duration_ns == 0:
             self.give_way(runner, done)
             return
-        self._leave(runner, SLEEPING, done)
+        self.leave(runner, SLEEPING, done)
         self._wake_later(runner, duration_ns)
 
     def give_way(self, runner: Runner, done: Callable[[Any], None]) -> None:
@@ -265,7 +295,7 @@ class Machine:
 
     def end(self, runner: Runner) -> None:
         """The runner is finished."""
-        self._leave(runner, OUTSIDE, _nothing_to_do)
+        self.leave(runner, OUTSIDE, _nothing_to_do)
 
     def timer(self, delay_ns: int, call: Callable[[], None]) -> Alarm:
         """Call back after ``delay_ns`` unless :meth:`cancel`led."""
@@ -294,27 +324,6 @@ class Machine:
         runner.state = state
         if self.listener is not None:
             self.listener(now, runner, _ENTERED[state])
-
-    def _leave(self, runner: Runner, state: int, done: Callable[[Any], None]) -> None:
-        core = runner.core
-        if core is None:
-            raise RuntimeError(f"{runner!r} is not on a core")
-        now = self.clock.now_ns
-        runner.done = done
-        runner.remaining_ns = 0
-        runner.needs_gil = False
-        if self.gil_owner is runner:
-            self._release_gil(runner, now)
-        runner.core = None
-        if runner.expired:
-            runner.expired = False
-            del self._expired[runner]
-        runner.time_in[RUNNING] += now - runner.since
-        runner.since = now
-        runner.state = state
-        if self.listener is not None:
-            self.listener(now, runner, _ENTERED[state])
-        self._fill(core, now, self._switch_ns)
 
     def _off_core(self, runner: Runner) -> None:
         runner.core = None
@@ -397,7 +406,8 @@ class Machine:
         if runner.remaining_ns:
             self._burn(runner, now)
         else:
-            runner.done(runner)
+            done = runner.done
+            done(runner)
 
     def _interrupt(self, runner: Runner, now: int) -> None:
         """Stop burning in the middle of a slice."""
@@ -424,12 +434,10 @@ class Machine:
     # Waking up.
 
     def _wake_later(self, runner: Runner, delay_ns: int) -> None:
-        """Always by an event, so that whoever woke the runner has come to rest when it looks for a core."""
-        clock = self.clock
         alarm = runner.spare or self._new_alarm(runner)
         alarm.call = self._on_wake
-        heappush(self._entries, (clock.now_ns + delay_ns, NORMAL, next(self._numbers), alarm))
-        clock.pending += 1
+        self.clock.alarm(alarm, delay_ns)
+        self.clock.pending += 1
 
     def _wake_over(self, alarm: Alarm) -> None:
         """Ready: onto an idle core, else into the queue."""

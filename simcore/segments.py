@@ -14,8 +14,6 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from . import world as _world
-
 HASH_BYTES_MIN = 2048
 """hashlib keeps the GIL for anything shorter (``HASHLIB_GIL_MINSIZE``, CPython's Modules/hashlib.h)."""
 _HASHES = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512", "blake2b", "blake2s")
@@ -30,6 +28,10 @@ class MeasuringWorld(Protocol):
     """What the timed world offers here."""
 
     measure: bool
+
+    def is_active(self) -> bool:
+        """Is the calling code inside this run?"""
+        ...
 
     def leave_python(self) -> None:
         """The running thread is about to enter C code that releases the GIL."""
@@ -54,8 +56,7 @@ class Watched:
 
     def call(self, name: str, real: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call ``real`` with its time counted as free of the GIL, when this run is the active world."""
-        world: object = self.world
-        if self.inside or _world.active is not world:
+        if self.inside or not self.world.is_active():
             return real(*args, **kwargs)
         self.calls[name] += 1
         self.inside = True

@@ -41,8 +41,8 @@ _EXCLUSIVE = frozenset({Op.ACQUIRE, Op.PUT, Op.GET, Op.RUN})
 _LOCK_KINDS = frozenset({"Lock", "RLock"})
 # Looking an enumeration's member up costs more than the step it is for.
 _RUNNING, _BLOCKED = State.RUNNING, State.BLOCKED
-_ENDS_OF_WORK = frozenset({Op.JOIN, Op.RESULT})
-"""Waiting for others to finish their work, not for a shared object."""
+_IDLE = frozenset({Op.JOIN, Op.RESULT, Op.RUN})
+"""Waiting for others to finish, or for a pool to have work: nobody is in the way."""
 
 
 class Lane(Runner):
@@ -53,8 +53,8 @@ class Lane(Runner):
         "debt_gil",
         "debt_ns",
         "earlier",
+        "idle_ns",
         "index",
-        "join_ns",
         "operation",
         "result",
         "resumed_at",
@@ -85,8 +85,8 @@ class Lane(Runner):
         self.timer: Alarm | None = None
         self.timed_out = False
         self.blocked_before = 0
-        self.join_ns = 0
-        """The part of its blocked time in which it waited for others to finish."""
+        self.idle_ns = 0
+        """The part of its blocked time in which nobody was in its way."""
 
     def owe(self, duration_ns: int, gil: bool) -> None:
         if self.debt_gil is not gil:
@@ -172,6 +172,8 @@ class TimedWorld(World):
         self._slack_ns = self.profile.timer_slack_ns
         self._burst = self.machine.burst
         self._on_arrival = self._arrived
+        self._on_wake = self._woken
+        self._leave = self.machine.leave
         self._wake_machine = self.machine.wake
         self._handover_ns = self.profile.handover_ns
 
@@ -250,6 +252,11 @@ class TimedWorld(World):
         if self.measure:
             lane.resumed_at = real_perf_counter_ns()
 
+    def forget_segment(self) -> None:
+        """What the running thread computed since its last operation does not count (loading modules, say)."""
+        lane: Lane = self.thread.context
+        lane.resumed_at = real_perf_counter_ns()
+
     def mark(self, text: str) -> None:
         if self.closing:
             return
@@ -263,19 +270,20 @@ class TimedWorld(World):
         if self.measure:
             lane.resumed_at = real_perf_counter_ns()
 
-    # What segments say: the running thread enters and leaves C code that releases the GIL.
+    # What segments ask and say: the running thread leaves Python for C code that releases the GIL, and is back.
+
+    def is_active(self) -> bool:
+        return _world.active is self and not self.closing
 
     def leave_python(self) -> None:
-        if self.measure and not self.closing:
-            lane: Lane = self.thread.context
-            self._account(lane)
-            lane.resumed_at = real_perf_counter_ns()
+        lane: Lane = self.thread.context
+        self._account(lane)
+        lane.resumed_at = real_perf_counter_ns()
 
     def enter_python(self) -> None:
-        if self.measure and not self.closing:
-            lane: Lane = self.thread.context
-            lane.owe(real_perf_counter_ns() - lane.resumed_at, False)
-            lane.resumed_at = real_perf_counter_ns()
+        lane: Lane = self.thread.context
+        lane.owe(real_perf_counter_ns() - lane.resumed_at, False)
+        lane.resumed_at = real_perf_counter_ns()
 
     # Operations, as the running thread comes to them.
 
@@ -368,7 +376,8 @@ class TimedWorld(World):
         else:
             duration_ns = lane.debt_ns
             lane.debt_ns = 0
-            self._burst(lane, duration_ns, lane.debt_gil and duration_ns > 0, self._on_arrival)
+            burst = self._burst
+            burst(lane, duration_ns, lane.debt_gil and duration_ns > 0, self._on_arrival)
         result = self._hub.switch()
         if self.measure:
             lane.resumed_at = real_perf_counter_ns()
@@ -508,7 +517,8 @@ class TimedWorld(World):
             self._waiting[operation.target] = [lane]
         else:
             lanes.append(lane)
-        self.machine.block(lane, self._woken)
+        leave = self._leave
+        leave(lane, BLOCKED, self._on_wake)
 
     def _changed(self, target: Primitive) -> None:
         """Something happened to ``target``: wake those whose operation became possible."""
@@ -521,10 +531,13 @@ class TimedWorld(World):
             operation = lane.operation
             assert operation is not None
             if operation.ready(lane.thread):
-                self._leave_queue(lane, target)
+                del lanes[0]
+                if not lanes:
+                    del self._waiting[target]
                 if self.fifo:
                     self._hand_over(lane, operation)
-                self._wake_machine(lane, self._handover_ns)
+                wake = self._wake_machine
+                wake(lane, self._handover_ns)
             return
         exclusive_woken = False
         for lane in [*lanes]:
@@ -564,7 +577,9 @@ class TimedWorld(World):
         assert operation is not None
         lane.operation = None
         self._stop_waiting(lane, operation)
-        self._resume(lane, lane.result)
+        thread = self.thread = lane.thread
+        thread.state = _RUNNING
+        thread.glet.switch(lane.result)
 
     def _time_out(self, lane: Lane) -> None:
         lane.timer = None
@@ -594,9 +609,10 @@ class TimedWorld(World):
             self.machine.cancel(lane.timer)
             lane.timer = None
         waited_ns = lane.time_in[BLOCKED] - lane.blocked_before
-        if operation.op in _ENDS_OF_WORK:
-            lane.join_ns += waited_ns
-        self.record.waited(operation.target, waited_ns)
+        idle = operation.op in _IDLE
+        if idle:
+            lane.idle_ns += waited_ns
+        self.record.waited(operation.target, waited_ns, idle)
 
     def _machine_moved(self, now_ns: int, runner: Runner, op: Op) -> None:
         # Blocking, sleeping and ending are written down by the operations themselves, with their object.
@@ -713,8 +729,8 @@ class TimedWorld(World):
             lane: Lane = thread.context
             self.machine.settle(lane)
             time_in: dict[str, int] = dict(zip(STATE_NAMES, lane.time_in, strict=False))
-            time_in["lock wait"] -= lane.join_ns
-            time_in["join wait"] = lane.join_ns
+            time_in["lock wait"] -= lane.idle_ns
+            time_in["idle"] = lane.idle_ns
             found.append(ThreadTimes(thread.name, time_in))
         return found
 

@@ -19,7 +19,11 @@ from .world import Operation, Primitive
 
 @dataclass(frozen=True, slots=True)
 class ThreadTimes:
-    """Where one thread spent its time, in nanoseconds by state: ``machine.STATE_NAMES`` and ``join wait``."""
+    """Where one thread spent its time, in nanoseconds by state.
+
+    The states are ``machine.STATE_NAMES`` and ``idle``, which is taken out of ``lock wait``: waiting for other threads
+    to finish, or for a pool to have work.
+    """
 
     name: str
     time_in: dict[str, int]
@@ -27,13 +31,17 @@ class ThreadTimes:
 
 @dataclass(frozen=True, slots=True)
 class ObjectWait:
-    """How long threads waited in all for the objects made at one place, ``at`` (``file.py:12``)."""
+    """How long threads waited in all for the objects made at one place, ``at`` (``file.py:12``).
+
+    ``idle_ns`` is the part in which nobody was in the way.
+    """
 
     kind: str
     name: str
     at: str
     waits: int
     total_ns: int
+    idle_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +171,15 @@ class Record:
             objects.append(ObjectInfo(primitive.kind, "", site, 0, thread, primitive.capacity(), part_of))
         return index
 
-    def waited(self, primitive: Primitive, duration_ns: int) -> None:
+    def waited(self, primitive: Primitive, duration_ns: int, idle: bool) -> None:
         """A thread has waited for ``primitive`` and goes on."""
         found = self._waits.get(primitive)
         if found is None:
-            found = self._waits[primitive] = [0, 0]
+            found = self._waits[primitive] = [0, 0, 0]
         found[0] += 1
         found[1] += duration_ns
+        if idle:
+            found[2] += duration_ns
 
     def name(self, primitive: Primitive) -> str:
         """The user's name for an object, by the statement that made it; its kind when there is none."""
@@ -190,11 +200,11 @@ class Record:
     def waits(self) -> list[ObjectWait]:
         """Waiting per object, longest first; objects of one kind made at one place are taken together."""
         together: dict[tuple[str, str, str], list[int]] = {}
-        for primitive, (times, total_ns) in self._waits.items():
-            found = together.setdefault((primitive.kind, self.name(primitive), self.at(primitive)), [0, 0])
-            found[0] += times
-            found[1] += total_ns
-        rows = [ObjectWait(*key, times, total_ns) for key, (times, total_ns) in together.items()]
+        for primitive, counted in self._waits.items():
+            found = together.setdefault((primitive.kind, self.name(primitive), self.at(primitive)), [0, 0, 0])
+            for position, value in enumerate(counted):
+                found[position] += value
+        rows = [ObjectWait(*key, *counted) for key, counted in together.items()]
         return sorted(rows, key=lambda row: -row.total_ns)
 
     def trace(self) -> Trace | None:

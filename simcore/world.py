@@ -56,7 +56,7 @@ class Operation:
     timeout: float | None = None
     second: Primitive | None = None
     """A second object the step touches (a condition's lock), with the codes ``second_pending``/``second_done``."""
-    second_done: ClassVar[int] = 0
+    second_done: int = 0
     productive: ClassVar[bool] = True
     """True when completing it counts as progress for livelock detection."""
 

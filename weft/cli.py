@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FOUND, USAGE, INTERNAL, GAVE_UP, INTERRUPTED = 1, 2, 3, 4, 130
 
-_HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
+HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
 
 
 class Values(click.ParamType):
@@ -160,7 +160,7 @@ def progress_line(quiet: bool) -> Generator[Callable[[dict[str, Any]], None] | N
         yield show
 
 
-@click.group(context_settings=_HELP)
+@click.group(context_settings=HELP)
 @click.version_option(__version__, prog_name="weft")
 def cli() -> None:
     """Will it deadlock, will it race, how will it scale?
@@ -170,7 +170,7 @@ def cli() -> None:
     """
 
 
-@cli.command(context_settings=_HELP)
+@cli.command(context_settings=HELP)
 @target_options
 @output_options
 @click.option(
@@ -334,7 +334,7 @@ def write_report(html: str, title: str, results: list[Result], files: list[list[
         stop(f"cannot write {html}: {error.strerror}")
 
 
-@cli.command(context_settings=_HELP)
+@cli.command(context_settings=HELP)
 @click.argument("failure", type=click.Path(dir_okay=False))
 @output_options
 @click.option("--pdb", is_flag=True, help="Open the debugger where the thread failed.")
@@ -395,7 +395,7 @@ def replay(failure: str, json_file: str | None, html: str | None, quiet: bool, p
     raise click.exceptions.Exit(FOUND if result.findings else 0)
 
 
-@cli.command(context_settings=_HELP)
+@cli.command(context_settings=HELP)
 @click.argument("rule", required=False)
 def explain(rule: str | None) -> None:
     """Say what a rule means, with an example and its cure.

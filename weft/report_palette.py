@@ -44,9 +44,12 @@ LIGHT = {
     "release": "#d8eee0",
     "release-ink": "#0d4a28",
     "release-mark": "#2c8a57",
-    "other": "#e3e6ea",
-    "other-ink": "#39424d",
-    "other-mark": "#76808c",
+    "other": "#e6dff5",
+    "other-ink": "#2b1a52",
+    "other-mark": "#7a5dbd",
+    "join": "#d3eef0",
+    "join-ink": "#06474c",
+    "join-mark": "#14858c",
     "series-1": "#2566c4",
     "series-2": "#b8480e",
     "series-3": "#17703f",
@@ -91,9 +94,12 @@ DARK = {
     "release": "#17402a",
     "release-ink": "#c5f0d6",
     "release-mark": "#45a873",
-    "other": "#2b323b",
-    "other-ink": "#c8d0da",
-    "other-mark": "#76828f",
+    "other": "#372b58",
+    "other-ink": "#efe8ff",
+    "other-mark": "#a68be6",
+    "join": "#113b3f",
+    "join-ink": "#c3eef1",
+    "join-mark": "#3fa3aa",
     "series-1": "#6ea6f5",
     "series-2": "#f4904d",
     "series-3": "#5cc98c",
@@ -105,7 +111,7 @@ DARK = {
 }
 
 _SURFACES = ("page", "card", "inset")
-_FILLS = ("running", "ready", "blocked", "gil", "sleeping", "release", "other")
+_FILLS = ("running", "ready", "blocked", "gil", "sleeping", "release", "other", "join")
 
 TEXT_PAIRS = [
     *((ink, surface) for ink in ("text", "muted", "link") for surface in _SURFACES),

@@ -7,8 +7,8 @@ crossing lines at any length and fits a phone. What is not on the cycle follows 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from .checkers.finding import ThreadState, Wait
 from .report_svg import Markup, element, join, shorten
 
 WIDTH = 360
@@ -40,19 +40,19 @@ class Loop:
     lines: list[tuple[str, str]]
 
 
-def find_cycle(threads: list[dict[str, Any]]) -> list[tuple[str, str]]:
+def find_cycle(threads: list[ThreadState]) -> list[tuple[str, str]]:
     """The first cycle as (thread, what it waits for) in the order of waiting; empty when there is none."""
-    by_name = {str(thread["name"]): thread for thread in threads}
+    by_name = {thread.name: thread for thread in threads}
     holders: dict[str, list[str]] = {}
     for thread in threads:
-        for hold in thread["holds"]:
-            holders.setdefault(hold["object"], []).append(str(thread["name"]))
+        for hold in thread.holds:
+            holders.setdefault(hold.object, []).append(thread.name)
 
     def next_threads(name: str) -> list[str]:
-        waits = by_name[name]["waits"]
-        if not waits:
+        waits = by_name[name].waits
+        if waits is None:
             return []
-        return holders.get(waits["object"], []) or [other for other in (waits["object"],) if other in by_name]
+        return [waits.object] if _for_thread(waits, by_name) else holders.get(waits.object, [])
 
     for first in by_name:
         path, todo, seen = [first], [iter(next_threads(first))], {first}
@@ -62,7 +62,7 @@ def find_cycle(threads: list[dict[str, Any]]) -> list[tuple[str, str]]:
                 todo.pop()
                 path.pop()
             elif following == first:
-                return [(name, str(by_name[name]["waits"]["object"])) for name in path]
+                return [(name, waits.object) for name in path if (waits := by_name[name].waits) is not None]
             elif following not in seen:
                 seen.add(following)
                 path.append(following)
@@ -70,21 +70,31 @@ def find_cycle(threads: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return []
 
 
-def _loop(cycle: list[tuple[str, str]], by_name: dict[str, dict[str, Any]]) -> Loop:
+def _for_thread(waits: Wait, by_name: dict[str, ThreadState]) -> bool:
+    """A join names a thread, everything else an object; the two may share a name."""
+    return waits.operation.endswith("join") and waits.object in by_name
+
+
+def _verb(waits: Wait) -> str:
+    return "waits for" if waits.operation == "acquire" else f"waits in {waits.operation}"
+
+
+def _loop(cycle: list[tuple[str, str]], by_name: dict[str, ThreadState]) -> Loop:
     boxes: list[Box] = []
     lines: list[tuple[str, str]] = []
-    for name, wanted in cycle:
-        thread = by_name[name]
+    for index, (name, wanted) in enumerate(cycle):
         boxes.append(Box(name, "", True))
-        waits = thread["waits"]
-        if wanted in by_name:
-            lines.append((f"waits in {waits['operation']} for", waits["at"]))
+        waits = by_name[name].waits
+        assert waits is not None
+        lines.append((_verb(waits), waits.at))
+        if _for_thread(waits, by_name):
             continue
-        lines.append((f"waits in {waits['operation']}" if waits["operation"] != "acquire" else "waits for", waits["at"]))
         boxes.append(Box(wanted, "", False))
-        owner = cycle[(cycle.index((name, wanted)) + 1) % len(cycle)][0]
-        taken = next((hold["at"] for hold in by_name[owner]["holds"] if hold["object"] == wanted), "")
-        lines.append(("held by", taken))
+        owner = by_name[cycle[(index + 1) % len(cycle)][0]]
+        lines.append(("held by", next((hold.at for hold in owner.holds if hold.object == wanted), "")))
+    if len(boxes) == 1:
+        boxes.append(Box(boxes[0].name, "the same thread", True, True))
+        lines.append(("is", ""))
     if len(boxes) > _CYCLE_MAX:
         keep = _CYCLE_MAX // 2
         hidden = sum(box.thread for box in boxes[keep : len(boxes) - keep + 1])
@@ -93,20 +103,20 @@ def _loop(cycle: list[tuple[str, str]], by_name: dict[str, dict[str, Any]]) -> L
     return Loop(boxes, lines)
 
 
-def draw(threads: list[dict[str, Any]], identity: str) -> Markup | None:
-    """The graph of a finding's threads (in JSON form); None when no thread waits. ``identity`` makes its ids unique."""
-    waiting = [thread for thread in threads if thread["waits"]]
+def draw(threads: list[ThreadState], identity: str) -> Markup | None:
+    """The graph of a finding's threads; None when no thread waits. ``identity`` makes the ids in it unique."""
+    waiting = [thread for thread in threads if thread.waits is not None]
     if not waiting:
         return None
-    by_name = {str(thread["name"]): thread for thread in threads}
+    by_name = {thread.name: thread for thread in threads}
     cycle = find_cycle(threads)
-    parts: list[Markup] = [_arrow(identity)]
+    parts: list[Markup] = [_tips(identity)]
     height = 6.0
     if cycle:
         drawing, height = _draw_loop(_loop(cycle, by_name), identity)
         parts.append(drawing)
     on_cycle = {name for name, _ in cycle}
-    rest = [thread for thread in waiting if thread["name"] not in on_cycle]
+    rest = [thread for thread in waiting if thread.name not in on_cycle]
     for thread in rest[:_CYCLE_MAX]:
         parts.append(_draw_row(thread, threads, by_name, height, identity))
         height += _BOX_HEIGHT + 40
@@ -114,36 +124,27 @@ def draw(threads: list[dict[str, Any]], identity: str) -> Markup | None:
         more = f"and {len(rest) - _CYCLE_MAX} more waiting threads"
         parts.append(element("text", more, x=WIDTH / 2, y=height + 8, class_="note", text_anchor="middle"))
         height += 24
-    return element(
-        "svg",
-        element("title", _description(cycle, waiting)),
-        *parts,
-        viewBox=f"0 0 {WIDTH} {height:.0f}",
-        width=WIDTH,
-        height=height,
-        class_="waits",
-        role="img",
-        aria_label=_description(cycle, waiting),
-    )
+    text = _description(cycle, waiting)
+    size = {"viewBox": f"0 0 {WIDTH} {height:.0f}", "width": WIDTH, "height": height}
+    return element("svg", element("title", text), *parts, **size, class_="waits", role="img", aria_label=text)
 
 
-def _description(cycle: list[tuple[str, str]], waiting: list[dict[str, Any]]) -> str:
+def _description(cycle: list[tuple[str, str]], waiting: list[ThreadState]) -> str:
     if cycle:
         return "Wait-for graph. Cycle: " + ", ".join(f"{name} waits for {wanted}" for name, wanted in cycle)
-    return "Wait-for graph: " + ", ".join(f"{thread['name']} waits for {thread['waits']['object']}" for thread in waiting)
+    waits = ", ".join(f"{thread.name} waits for {thread.waits.object}" for thread in waiting if thread.waits is not None)
+    return f"Wait-for graph: {waits}"
 
 
-def _arrow(identity: str) -> Markup:
-    tip = element("path", d="M0 0L9 4.5L0 9z", class_="tip")
-    marker = element(
-        "marker", tip, id=f"{identity}-tip", viewBox="0 0 9 9", refX=8, refY=4.5, markerWidth=9, markerHeight=9,
-        orient="auto", markerUnits="userSpaceOnUse",
-    )  # fmt: skip
-    loose = element(
-        "marker", element("path", d="M0 0L9 4.5L0 9z", class_="tip loose"), id=f"{identity}-loose", viewBox="0 0 9 9",
-        refX=8, refY=4.5, markerWidth=9, markerHeight=9, orient="auto", markerUnits="userSpaceOnUse",
-    )  # fmt: skip
-    return element("defs", marker, loose)
+def _tips(identity: str) -> Markup:
+    """The two arrow heads: markers do not inherit the colour of their line."""
+
+    def tip(name: str) -> Markup:
+        shape = element("path", d="M0 0L9 4.5L0 9z", class_=f"tip {name}")
+        size = {"viewBox": "0 0 9 9", "refX": 8, "refY": 4.5, "markerWidth": 9, "markerHeight": 9}
+        return element("marker", shape, id=f"{identity}-{name}", **size, orient="auto", markerUnits="userSpaceOnUse")
+
+    return element("defs", tip("fixed"), tip("loose"))
 
 
 def _draw_loop(loop: Loop, identity: str) -> tuple[Markup, float]:
@@ -188,7 +189,7 @@ def _line(start: tuple[float, float], end: tuple[float, float], verb: str, at: s
         text = " · ".join(part for part in (verb, at) if part)
         y = bend - 8 if upward else bend + 17
         words = element("text", shorten(text, 48), x=WIDTH / 2, y=y, class_="verb", text_anchor="middle")
-    return element("g", element("path", d=path, class_="wait", marker_end=f"url(#{identity}-tip)"), words)
+    return element("g", element("path", d=path, class_="wait", marker_end=f"url(#{identity}-fixed)"), words)
 
 
 def _words(verb: str, at: str, x: float, y: float, anchor: str) -> Markup:
@@ -214,25 +215,25 @@ def _box(box: Box, x: float, y: float, *, on_cycle: bool = False, ghost: bool = 
 
 
 def _draw_row(
-    thread: dict[str, Any], threads: list[dict[str, Any]], by_name: dict[str, dict[str, Any]], y: float, identity: str
+    thread: ThreadState, threads: list[ThreadState], by_name: dict[str, ThreadState], y: float, identity: str
 ) -> Markup:
     """A thread that is not on the cycle: its box, a line, and what it waits for, with who holds that in words."""
-    waits = thread["waits"]
-    wanted = str(waits["object"])
-    owners = [str(other["name"]) for other in threads if any(hold["object"] == wanted for hold in other["holds"])]
-    if wanted in by_name:
-        target = Box(wanted, "thread", True)
+    waits = thread.waits
+    assert waits is not None
+    owners = [other.name for other in threads if any(hold.object == waits.object for hold in other.holds)]
+    joins = _for_thread(waits, by_name)
+    if joins:
+        target = Box(waits.object, "thread", True)
     else:
-        note = f"held by {', '.join(owners)}" if owners else str(waits.get("detail") or "object")
-        target = Box(wanted, note, False)
+        target = Box(waits.object, f"held by {', '.join(owners)}" if owners else waits.detail or "object", False)
     y += 22
     middle = y + _BOX_HEIGHT / 2
-    text = " · ".join(part for part in (f"waits in {waits['operation']}", waits["at"]) if part)
+    text = " · ".join(part for part in (_verb(waits), waits.at) if part)
     line = f"M{_LEFT + _BOX_WIDTH} {middle:.0f}H{_RIGHT - 2}"
     return element(
         "g",
         element("path", d=line, class_="wait loose", marker_end=f"url(#{identity}-loose)"),
         element("text", shorten(text, 48), x=WIDTH / 2, y=y - 7, class_="verb", text_anchor="middle"),
-        _box(Box(str(thread["name"]), "", True), _LEFT, y),
-        _box(target, _RIGHT, y, ghost=wanted in by_name),
+        _box(Box(thread.name, "", True), _LEFT, y),
+        _box(target, _RIGHT, y, ghost=joins),
     )

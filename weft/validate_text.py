@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 from weft.real_runs.validation import ValidationResult, ValidationRun
 
@@ -23,6 +24,11 @@ def render(result: ValidationResult) -> str:
     )
     lines += ["", *_table(result), "", *_verdict(result)]
     notes = [f"{_name(run)}: {run.note}" for run in result.runs if run.note]
+    notes += [
+        f"{_configuration(run.params, run.cores, run.gil)}: not run for real, since it never ends in simulation: "
+        f"{run.reason}"
+        for run in result.unfinished
+    ]
     notes += _disturbances(result.runs) + result.limits
     if notes:
         lines.append("")
@@ -48,8 +54,12 @@ def _parameters(run: ValidationRun) -> str:
 
 
 def _name(run: ValidationRun) -> str:
-    given = _parameters(run)
-    return f"{given}{' ' if given else ''}cores={run.cores} gil={'on' if run.gil else 'off'}"
+    return _configuration(run.params, run.cores, run.gil)
+
+
+def _configuration(params: dict[str, Any], cores: int, gil: bool) -> str:
+    given = "".join(f"{key}={value} " for key, value in params.items())
+    return f"{given}cores={cores} gil={'on' if gil else 'off'}"
 
 
 def _unit(runs: Sequence[ValidationRun]) -> tuple[str, float]:
@@ -72,7 +82,7 @@ def _number(value: float) -> str:
 def _span(value: float | None, interval: Sequence[float] | None, factor: float) -> str:
     if value is None:
         return "-"
-    if interval is None:
+    if interval is None or interval[0] == interval[1]:
         return _number(value * factor)
     low, high = (_number(end * factor) for end in interval)
     return f"{_number(value * factor)} [{low}, {high}]"
@@ -92,7 +102,7 @@ def _table(result: ValidationResult) -> list[str]:
             _parameters(run) if inline else "",
             str(run.cores),
             "on" if run.gil else "off",
-            _span(run.seconds, run.interval, factor),
+            _span(run.seconds, run.seconds_interval, factor),
             _span(run.measured_seconds, run.measured_interval, factor),
             "-" if run.error is None else _percent(run.error),
         ]
@@ -102,9 +112,11 @@ def _table(result: ValidationResult) -> list[str]:
         header[0] = ""
     widths = [max(len(line[column]) for line in [header, *rows]) for column in range(len(header))]
     lines = [_aligned(header, widths)]
+    above = ""
     for run, row in zip(runs, rows, strict=True):
-        if not inline:
-            lines += _wrapped(_parameters(run))
+        if not inline and _parameters(run) != above:
+            above = _parameters(run)
+            lines += _wrapped(above)
         lines.append(_aligned(row, widths))
     return lines
 

@@ -132,7 +132,22 @@ def _send(checked: Any, job: dict[str, Any], reply: _Reply) -> None:
 
 
 def _predict(job: dict[str, Any], target: Any, reply: _Reply) -> int:
-    from .predicting import predict_in_process
+    from time import perf_counter
 
-    reply.send(predict_in_process(target, job))
+    from .predicting import predict_in_process
+    from .simcore.prediction import PredictionError
+
+    sent = perf_counter()
+
+    def progress(done: int, total: int) -> None:
+        nonlocal sent
+        if perf_counter() - sent > _PROGRESS_S:
+            sent = perf_counter()
+            reply.send({"progress": {"done": done, "total": total}})
+
+    try:
+        reply.send(predict_in_process(target, job, progress))
+    except PredictionError as error:
+        reply.send({"error": str(error), "code": GAVE_UP})
+        return GAVE_UP
     return OK

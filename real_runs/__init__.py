@@ -1,0 +1,1 @@
+"""The same programs on the real machine: record, calibrate, measure, compare."""

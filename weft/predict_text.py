@@ -1,0 +1,138 @@
+"""``weft predict`` as text: a table of times, speedups and where time went, at most 80 columns wide.
+
+It only formats a finished prediction; every number in it was computed elsewhere.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+from weft.simcore.prediction import PredictedRun, Prediction, UnfinishedRun
+
+WIDTH = 80
+_COLUMNS = (("cores", 6), ("gil", 4), ("seconds", 10), ("speedup", 8), ("[from, to]", 14), ("used", 5))
+_SHARES = (("run", 6), ("ready", 6), ("lock", 5), ("gil", 4), ("io", 4), ("idle", 5))
+_STATES = ("running", "ready", "lock wait", "gil wait", "io", "idle")
+
+
+def render(prediction: Prediction) -> str:
+    """The whole text, ending in a newline."""
+    lines = _wrapped(_headline(prediction))
+    if prediction.runs:
+        lines += ["", *_table(prediction), "", *_explanation(prediction)]
+        lines += _bottlenecks(prediction.runs) + _latencies(prediction.runs) + _laws(prediction.laws)
+    for run in prediction.unfinished:
+        lines += ["", *_unfinished(run)]
+    if prediction.limits:
+        lines += ["", "limits:"]
+        for limit in prediction.limits:
+            lines += _wrapped(limit, "  - ", "    ")
+    return "\n".join(lines) + "\n"
+
+
+def _headline(prediction: Prediction) -> str:
+    runs = "1 run" if prediction.repeat == 1 else f"median of {prediction.repeat} runs"
+    return f"{prediction.target or 'prediction'}: {runs} in virtual time each, machine profile {prediction.profile!r}"
+
+
+def _wrapped(text: str, first: str = "", rest: str | None = None) -> list[str]:
+    rest = first + "  " if rest is None else rest
+    return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+
+
+def _parameters(params: dict[str, Any]) -> str:
+    return " ".join(f"{name}={value}" for name, value in params.items())
+
+
+def _number(value: float) -> str:
+    """Four significant digits, never an exponent."""
+    if value >= 1000:
+        return f"{value:.0f}"
+    if value >= 0.001 or value == 0:
+        return f"{value:#.4g}"
+    return f"{value:.7f}"
+
+
+def _table(prediction: Prediction) -> list[str]:
+    """One line a configuration, under a heading for each set of parameters."""
+    width = sum(width for _, width in _COLUMNS)
+    head = "".join(f"{title:>{width}}" for title, width in _COLUMNS + _SHARES)
+    lines = [" " * width + "   % of all threads' time", head]
+    heading = ""
+    for run in prediction.runs:
+        if _parameters(run.params) != heading:
+            heading = _parameters(run.params)
+            lines += _wrapped(heading)
+        lines.append(_row(run))
+    return lines
+
+
+def _row(run: PredictedRun) -> str:
+    low, high = run.interval
+    interval = "" if low == high else f"[{low:.2f}, {high:.2f}]"
+    cells = (
+        str(run.cores),
+        "on" if run.gil else "off",
+        _number(run.seconds),
+        f"{run.speedup:.2f}",
+        interval,
+        f"{100 * run.utilisation:.0f}%",
+    )
+    text = "".join(f"{cell:>{width}}" for cell, (_, width) in zip(cells, _COLUMNS, strict=True))
+    shares = [f"{100 * run.time_in.get(state, 0):.0f}" for state in _STATES]
+    return text + "".join(f"{share:>{width}}" for share, (_, width) in zip(shares, _SHARES, strict=True))
+
+
+def _explanation(prediction: Prediction) -> list[str]:
+    bases = [f"{_place(base)} (GIL {'on' if base.gil else 'off'})" for base in prediction.base]
+    text = f"speedup is relative to {' and '.join(bases)}; used: share of the cores' time; "
+    text += "idle: waiting for other threads to finish or for a pool to have work"
+    return _wrapped(text)
+
+
+def _place(run: Any) -> str:
+    given = _parameters(run.params)
+    return f"{given + ' on ' if given else ''}{run.cores} core{'' if run.cores == 1 else 's'}"
+
+
+def _bottlenecks(runs: list[PredictedRun]) -> list[str]:
+    """The fastest configuration of each GIL mode: what is in the way there is what is worth changing."""
+    lines: list[str] = []
+    for gil in (True, False):
+        rows = [run for run in runs if run.gil is gil]
+        if rows:
+            fastest = min(rows, key=lambda run: run.seconds)
+            where = f"{_place(fastest)}, GIL {'on' if gil else 'off'}"
+            lines += _wrapped(f"bottleneck with {where}: {fastest.bottleneck}")
+    return lines
+
+
+def _latencies(runs: list[PredictedRun]) -> list[str]:
+    lines: list[str] = []
+    for run in runs:
+        if run.latency is not None:
+            values = ", ".join(f"{name} {_number(getattr(run.latency, name))} s" for name in ("p50", "p95", "p99"))
+            rate = "" if run.throughput is None else f", {_number(run.throughput)} requests/s"
+            lines += _wrapped(f"latency with {_place(run)}, GIL {'on' if run.gil else 'off'}: {values}{rate}")
+    return lines
+
+
+def _laws(laws: dict[str, dict[str, Any]]) -> list[str]:
+    lines: list[str] = []
+    for mode, law in laws.get("amdahl", {}).items():
+        limit = "no limit" if law["speedup_max"] is None else f"at most {law['speedup_max']:.2f}x"
+        text = f"Amdahl, {mode}: {100 * law['serial_fraction']:.1f} % serial, {limit} (off by up to"
+        lines += _wrapped(f"{text} {100 * law['error']:.1f} %)")
+    for mode, law in laws.get("usl", {}).items():
+        best = "" if law["cores_best"] is None else f", best at {law['cores_best']:.1f} cores"
+        text = f"USL, {mode}: contention {law['contention']:.4f}, coherency {law['coherency']:.5f}{best}"
+        lines += _wrapped(f"{text} (off by up to {100 * law['error']:.1f} %)")
+    return lines
+
+
+def _unfinished(run: UnfinishedRun) -> list[str]:
+    lines = _wrapped(f"{_place(run)}, GIL {'on' if run.gil else 'off'}: {run.reason}")
+    for sentence in run.stuck:
+        lines += _wrapped(sentence, "  - ", "    ")
+    return lines

@@ -1,0 +1,410 @@
+"""One self-contained HTML file from check results, predictions, validations and traces; it opens offline.
+
+It puts together what the ``report_*`` modules draw. It runs nothing and asks the network for nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from . import __version__
+from .checkers.finding import Result
+from .report_findings import FINDINGS_MAX, Headline, Shown, command_line, command_of, headline, shown, spent, verdict
+from .report_palette import style_sheet
+from .report_scaling import (
+    BARS_MAX,
+    Bar,
+    Chart,
+    Prediction,
+    Run,
+    Table,
+    axis_of,
+    bars,
+    charts,
+    label_of,
+    percent,
+    prediction_table,
+    validation_table,
+)
+from .report_svg import seconds
+from .report_timeline import SHAPES_MAX, Timeline, timeline
+from .simcore.trace import Trace
+
+BYTES_MAX = 1_000_000
+"""A report stays below this, so that it can be mailed and attached."""
+_SHAPES_IN_ALL = 4_800
+"""Shapes of all timelines together: about half of ``BYTES_MAX``."""
+_TIMELINES_MAX = 16
+
+
+class ReportError(Exception):
+    """Something given to a report is not what it takes; the message names it, the rule and the place."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSection:
+    """One check; ``hidden`` findings are only in the JSON."""
+
+    anchor: str
+    name: str
+    result: Result
+    spent: str
+    findings: list[Shown]
+    hidden: int
+    timelines: list[tuple[int, Timeline]]
+    """By the position of the finding they belong to."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScalingSection:
+    """One prediction or validation."""
+
+    anchor: str
+    name: str
+    measured: bool
+    text: str
+    charts: list[Chart]
+    table: Table
+    bars: list[Bar]
+    hidden_bars: int
+    legend: list[tuple[str, str]]
+    laws: list[tuple[str, str]]
+    samples: list[tuple[str, str]]
+    tiles: list[tuple[str, str]]
+    worst: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineSection:
+    anchor: str
+    name: str
+    text: str
+    timeline: Timeline
+
+
+class Report:
+    """A report in the making. Sections appear in the order in which they are added; every ``add`` returns the report.
+
+    Results may be given as the structs or as the dicts read from their JSON.
+    """
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self._checks: list[tuple[str, Result, list[Trace]]] = []
+        self._scalings: list[tuple[str, Prediction, bool]] = []
+        self._traces: list[tuple[str, Trace]] = []
+        self._order: list[tuple[str, int]] = []
+        self._commands: list[str] = []
+
+    def add_check(
+        self, result: Result | dict[str, Any], trace: Trace | Sequence[Trace] | None = None, heading: str = "", command: str = ""
+    ) -> Report:
+        """A ``weft check`` or ``weft replay`` result, and the trace of each finding (one trace: of the first).
+
+        ``command`` is what makes it again; by default it is put together from the result.
+
+        Raises:
+            ReportError: not a check result.
+        """
+        read = _read(result, Result, "check result")
+        traces = [] if trace is None else [trace] if isinstance(trace, Trace) else list(trace)
+        self._order.append(("check", len(self._checks)))
+        self._checks.append((heading or read.target, read, traces))
+        self._remember(command or command_of(read))
+        return self
+
+    def add_prediction(self, prediction: Any, heading: str = "", command: str = "") -> Report:
+        """A ``weft predict`` result.
+
+        Raises:
+            ReportError: not a prediction.
+        """
+        return self._add_scaling(prediction, heading, command, measured=False)
+
+    def add_validation(self, validation: Any, heading: str = "", command: str = "") -> Report:
+        """A ``weft validate`` result: a prediction whose runs were measured.
+
+        Raises:
+            ReportError: not a validation.
+        """
+        return self._add_scaling(validation, heading, command, measured=True)
+
+    def add_timeline(self, trace: Trace, heading: str = "") -> Report:
+        """A trace of any world: states over time, or steps when it was explored."""
+        self._order.append(("timeline", len(self._traces)))
+        self._traces.append((heading or trace.header.target or "timeline", trace))
+        return self
+
+    def _add_scaling(self, value: Any, heading: str, command: str, *, measured: bool) -> Report:
+        what = "validation" if measured else "prediction"
+        read = _read(value, Prediction, what)
+        if not read.runs:
+            raise ReportError(f'this {what} has no runs: its "runs" is an empty list; run weft {read.command} again')
+        if measured and all(run.measured_seconds is None for run in read.runs):
+            raise ReportError('this validation measured nothing: no run has "measured_seconds"; add it as a prediction')
+        self._order.append(("scaling", len(self._scalings)))
+        self._scalings.append((heading or read.target or what, read, measured))
+        usual = command_line("validate" if measured else "predict", read.target, read.parameters, read.seed)
+        self._remember(command or (usual if read.target else ""))
+        return self
+
+    def _remember(self, command: str) -> None:
+        if command and command not in self._commands:
+            self._commands.append(command)
+
+    # The page.
+
+    def html(self) -> str:
+        """The whole page."""
+        import jinja2
+
+        def read(name: str) -> str:
+            return files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
+
+        environment = jinja2.Environment(
+            autoescape=True,
+            loader=jinja2.FunctionLoader(read),
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=jinja2.StrictUndefined,
+        )
+        script = read("report.js")
+        sections, headlines = self._sections()
+        sentence, tone = self._verdict(headlines)
+        return environment.get_template("report.html.j2").render(
+            title=self.title,
+            version=__version__,
+            sentence=sentence,
+            tone=tone,
+            headlines=headlines,
+            sections=sections,
+            facts=self._facts(),
+            commands=self._commands,
+            limits=self._limits(),
+            style=style_sheet() + "\n" + read("report.css"),
+            script=script,
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        )
+
+    def write(self, path: str | Path) -> Path:
+        """Write the page.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        path = Path(path)
+        path.write_text(self.html(), encoding="utf-8")
+        return path
+
+    def _sections(self) -> tuple[list[tuple[str, Any]], list[Headline]]:
+        count = sum(len(traces) for _, _, traces in self._checks) + len(self._traces)
+        shapes_max = min(SHAPES_MAX, _SHAPES_IN_ALL // max(min(count, _TIMELINES_MAX), 1))
+        left = _TIMELINES_MAX
+        sections: list[tuple[str, Any]] = []
+        headlines: list[Headline] = []
+        for position, (kind, index) in enumerate(self._order, 1):
+            anchor = f"s{position}"
+            if kind == "check":
+                name, result, traces = self._checks[index]
+                kept = traces[:left]
+                sections.append((kind, _check_section(anchor, name, result, kept, shapes_max)))
+                headlines.append(headline(result, name, anchor))
+                left -= len(kept)
+            elif kind == "scaling":
+                section, line = _scaling_section(anchor, *self._scalings[index])
+                sections.append((kind, section))
+                headlines.append(line)
+            elif left > 0:
+                name, trace = self._traces[index]
+                sections.append((kind, _timeline_section(anchor, name, trace, shapes_max)))
+                left -= 1
+        return sections, headlines
+
+    def _verdict(self, headlines: list[Headline]) -> tuple[str, str]:
+        if self._checks:
+            return verdict([result for _, result, _ in self._checks])
+        if headlines:
+            best = next((line for line in headlines if line.badge == "measured"), headlines[0])
+            return best.text[:1].upper() + best.text[1:], best.tone
+        return self.title, "info"
+
+    def _facts(self) -> list[tuple[str, str]]:
+        """What a reader needs to trust and repeat it: versions, targets, seeds, the machine."""
+        results = [result for _, result, _ in self._checks]
+        scalings = [prediction for _, prediction, _ in self._scalings]
+        headers = [trace.header for _, trace in self._traces]
+        made_by = [item.weft for item in (*results, *scalings, *headers) if item.weft] or [__version__]
+        seeds = [item.seed for item in (*results, *scalings) if item.seed is not None] or [item.seed for item in headers]
+        rows = [
+            ("Target", [item.target for item in (*results, *scalings, *headers)]),
+            ("weft", made_by),
+            ("Seed", [str(seed) for seed in seeds]),
+            ("Machine", [text for item in scalings for text in _machine(item)]),
+        ]
+        facts = [(name, "; ".join(dict.fromkeys(value for value in values if value))) for name, values in rows]
+        return [(name, value) for name, value in facts if value]
+
+    def _limits(self) -> list[tuple[str, list[str]]]:
+        """What was bounded or not seen, by section; the same limits are said once."""
+        by_text: dict[str, list[str]] = {}
+        named = [
+            *((name, [*result.limits, *_coverage(result)]) for name, result, _ in self._checks),
+            *((name, prediction.limits) for name, prediction, _ in self._scalings),
+        ]
+        for name, limits in named:
+            for text in limits:
+                names = by_text.setdefault(text, [])
+                if name not in names:
+                    names.append(name)
+        dropped = sum(len(traces) for _, _, traces in self._checks) + len(self._traces) - _TIMELINES_MAX
+        if dropped > 0:
+            by_text[f"{dropped} of the traces given are not drawn: a report holds {_TIMELINES_MAX} timelines"] = ["this report"]
+        return list(by_text.items())
+
+
+def _coverage(result: Result) -> list[str]:
+    return [] if result.exhaustive else ["not every schedule was run: what was not run was not checked"]
+
+
+def _read(value: Any, kind: type[Any], what: str) -> Any:
+    """The struct that ``value`` is, or was written from."""
+    if isinstance(value, kind):
+        return value
+    try:
+        return msgspec.convert(msgspec.to_builtins(value), kind)
+    except (msgspec.ValidationError, TypeError) as error:
+        raise ReportError(f"this is not a {what} of this version of weft: {error}") from error
+
+
+def _check_section(anchor: str, name: str, result: Result, traces: list[Trace], shapes_max: int) -> CheckSection:
+    return CheckSection(
+        anchor=anchor,
+        name=name,
+        result=result,
+        spent=spent(result),
+        findings=[shown(finding, f"{anchor}f{number}") for number, finding in enumerate(result.findings[:FINDINGS_MAX], 1)],
+        hidden=max(len(result.findings) - FINDINGS_MAX, 0),
+        timelines=[(number, timeline(trace, shapes_max)) for number, trace in enumerate(traces) if len(trace)],
+    )
+
+
+def _timeline_section(anchor: str, name: str, trace: Trace, shapes_max: int) -> TimelineSection:
+    world = {
+        "explored": "One explored execution, in logical steps.",
+        "timed": "One simulated run, in virtual time.",
+        "real": "One real run, in wall-clock time.",
+    }
+    text = f"{world.get(trace.header.world, trace.header.world)} {len(trace):,} events."
+    return TimelineSection(anchor, name, text, timeline(trace, shapes_max))
+
+
+def _scaling_section(anchor: str, name: str, prediction: Prediction, measured: bool) -> tuple[ScalingSection, Headline]:
+    runs = prediction.runs
+    drawn_bars, legend = bars(runs)
+    axis = axis_of(runs)
+    line = _measured_line(anchor, name, prediction) if measured else _predicted_line(anchor, name, runs)
+    section = ScalingSection(
+        anchor=anchor,
+        name=name,
+        measured=measured,
+        text=line.text[:1].upper() + line.text[1:],
+        charts=charts(runs),
+        table=validation_table(runs) if measured else prediction_table(runs),
+        bars=drawn_bars,
+        hidden_bars=max(len(runs) - BARS_MAX, 0),
+        legend=legend,
+        laws=[(law, _law(values)) for law, values in prediction.laws.items()],
+        samples=[
+            (label_of(run, axis), ", ".join(f"{value:.6g}" for value in run.measurements())) for run in runs if run.measurements()
+        ],
+        tiles=_tiles(prediction) if measured else [],
+        worst=_worst(runs) if measured else "",
+    )
+    return section, line
+
+
+def _predicted_line(anchor: str, name: str, runs: list[Run]) -> Headline:
+    axis = axis_of(runs)
+    parts: list[str] = []
+    for gil in dict.fromkeys(run.gil for run in runs):
+        sped = [run for run in runs if run.gil is gil and run.speedup is not None]
+        if sped:
+            best = max(sped, key=lambda run: run.speedup or 0)
+            words = ", ".join(part for part in label_of(best, axis).split(", ") if not part.startswith("GIL"))
+            where = {True: " with the GIL", False: " without the GIL", None: ""}[gil]
+            parts.append(f"{best.speedup:.2f}×{where} ({words})")
+    if parts:
+        text = f"predicted speedup at best {', '.join(parts)}"
+    else:
+        best = min(runs, key=lambda run: run.seconds)
+        text = f"predicted to take {seconds(best.seconds)} at best ({label_of(best, axis)})"
+    bottleneck = max(runs, key=lambda run: run.cores or 0).bottleneck or ""
+    return Headline("info", "predicted", f"{name}: {text}", bottleneck, anchor)
+
+
+_CLOSE_ENOUGH = 0.10
+"""A median error above this is said as a warning: the field's bar inside a stated envelope is 3-5 %, twice that is suspect."""
+
+
+def _measured_line(anchor: str, name: str, prediction: Prediction) -> Headline:
+    errors = [abs(run.error) for run in prediction.runs if run.error is not None]
+    median = prediction.error_median
+    worst = prediction.error_max
+    if median is None or not errors:
+        return Headline("info", "measured", f"{name}: predicted and measured", "", anchor)
+    limit = prediction.max_error
+    off = abs(median) > _CLOSE_ENOUGH or (limit is not None and max(errors) > limit)
+    count = f"{len(errors)} comparison{'' if len(errors) == 1 else 's'}"
+    text = f"{name}: the prediction is {percent(abs(median))} off the real machine (median of {count})"
+    detail = "" if worst is None else f"at worst {percent(abs(worst))}"
+    return Headline("warn" if off else "good", "measured", text, detail, anchor)
+
+
+def _tiles(prediction: Prediction) -> list[tuple[str, str]]:
+    tiles: list[tuple[str, str]] = []
+    if prediction.error_median is not None:
+        tiles.append((percent(abs(prediction.error_median)), "median error"))
+    if prediction.error_max is not None:
+        tiles.append((percent(abs(prediction.error_max)), "largest error"))
+    if prediction.sign_right is not None:
+        tiles.append((f"{100 * prediction.sign_right:.0f} %", "faster or slower predicted right"))
+    return tiles
+
+
+def _worst(runs: list[Run]) -> str:
+    """Where the prediction is furthest off, in a sentence."""
+    wrong = [run for run in runs if run.error is not None]
+    if len(wrong) < 2:
+        return ""
+    run = max(wrong, key=lambda run: abs(run.error or 0))
+    way = "too slow" if (run.error or 0) > 0 else "too fast"
+    return f"Furthest off: {label_of(run, axis_of(runs))}, predicted {percent(abs(run.error or 0))} {way}."
+
+
+def _law(values: Any) -> str:
+    if not isinstance(values, dict):
+        return str(values)
+    return ", ".join(f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in values.items())
+
+
+def _machine(prediction: Prediction) -> list[str]:
+    """The machine in one line, from whatever the profile says of it."""
+    found: dict[str, str] = {}
+    for source in (prediction.profile, prediction.machine):
+        if isinstance(source, str):
+            found["name"] = source
+        elif isinstance(source, dict):
+            inner = source.get("machine")
+            rows: dict[str, Any] = {"profile": source.get("name"), **(inner if isinstance(inner, dict) else {})}
+            if source is prediction.machine or not inner:
+                rows |= {key: value for key, value in source.items() if key not in ("schema", "samples", "machine")}
+            found |= {key: str(value) for key, value in rows.items() if isinstance(value, str | int | float) and value != ""}
+    return [", ".join(f"{key.replace('_', ' ')} {value}" for key, value in found.items() if not key.endswith("_ns"))] if found else []
