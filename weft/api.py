@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .checkers.finding import Result
+    from .real_runs.validation import ValidationResult
+    from .simcore.prediction import Prediction
+    from .simcore.profile import Profile
+    from .simcore.trace import Trace
 
 Program = str | Callable[..., Any]
 """A target as on the command line (``path.py:function``), or a function to call."""
@@ -77,3 +83,113 @@ def _check_target(program: str, parameters: dict[str, Any], options: Any) -> Res
     }
     answer = run_job(job, limit_s=options.max_seconds, stall_s=options.timeout, seed=options.seed)
     return msgspec.convert(answer["result"], Result)
+
+
+def predict(
+    program: Program,
+    *,
+    cores: Sequence[int] = (1, 2, 4, 8),
+    gil: Sequence[bool] = (True,),
+    machine: str | Profile = "default",
+    repeat: int = 5,
+    seed: int = 0,
+    **parameters: Any,
+) -> Prediction:
+    """Simulate a program on virtual cores; see ``weft predict``.
+
+    Args:
+        program: a target, or a function (simulated in this process; make its locks inside it).
+        cores: numbers of virtual cores.
+        gil: whether the simulated interpreter has a GIL; several values compare.
+        machine: a machine profile: its file, its name, or the profile itself.
+        repeat: simulated runs per configuration; real segments are measured anew in each.
+        seed: of every random choice.
+        parameters: keyword arguments of the program; a list or tuple is swept.
+
+    Raises:
+        weft.simcore.prediction.PredictionError: the program failed or cannot be simulated (``ChildError`` for a string).
+        weft.simcore.profile.ProfileError: no such machine profile.
+        ValueError: nothing to sweep, or fewer than 1 core.
+    """
+    from . import scaling
+    from .checking import FunctionTarget
+    from .predicting import predict_target
+    from .simcore.prediction import sweep
+
+    configurations = sweep(_swept(parameters), cores, gil)
+    profile = _profile(machine)
+    if callable(program):
+        return predict_target(FunctionTarget(program), configurations, profile=profile, repeat=repeat, seed=seed)
+    return scaling.predict(program, [], configurations, profile=profile, repeat=repeat, seed=seed)[0]
+
+
+def validate(
+    program: Program,
+    *,
+    cores: Sequence[int] | None = None,
+    machine: str | Profile = "default",
+    repeat: int = 20,
+    timeout: float = 60.0,
+    seed: int = 0,
+    **parameters: Any,
+) -> ValidationResult:
+    """Predict a program, then run it for real and compare; see ``weft validate``.
+
+    Real runs happen in child processes, so a function must be importable: at the top level of a module or script.
+    ``cores`` defaults to all of this machine's; ``timeout`` bounds one real run in seconds.
+
+    Raises:
+        ValueError: a function that a child process could not import.
+        As :func:`predict`, and weft.real_runs.measure.MeasureError: the real side cannot be run at all.
+    """
+    from . import scaling
+    from .real_runs.machine import available_cores
+    from .simcore.prediction import sweep
+
+    target = target_of(program)
+    profile = _profile(machine)
+    configurations = sweep(_swept(parameters), cores or [len(available_cores())])
+    prediction, _ = scaling.predict(target, [], configurations, profile=profile, repeat=5, seed=seed)
+    return scaling.validate(target, [], prediction, profile=profile, repeat=repeat, timeout_seconds=timeout)
+
+
+def record(program: Program, *, output: str | Path = "trace.weft", timeout: float = 60.0, **parameters: Any) -> Trace:
+    """Run a program for real, once, in a child process, and return its trace; see ``weft record``.
+
+    Raises:
+        ValueError: a function that a child process could not import.
+        weft.real_runs.recording.RecordError: nothing could be recorded.
+    """
+    from . import __version__
+    from .real_runs.recording import record as record_run
+
+    return record_run(target_of(program), parameters, output, timeout, version=__version__).trace
+
+
+def target_of(program: Program) -> str:
+    """The target text that names ``program`` for a child process.
+
+    Raises:
+        ValueError: a function inside another one, or one whose module has no file.
+    """
+    if isinstance(program, str):
+        return program
+    name, module = getattr(program, "__qualname__", ""), getattr(program, "__module__", "")
+    if not name.replace(".", "").isidentifier():
+        raise ValueError(f"{name or program!r} cannot be imported by a child process; define it at the top of a module")
+    if module != "__main__":
+        return f"{module}:{name}"
+    file = getattr(sys.modules["__main__"], "__file__", None)
+    if file is None:
+        raise ValueError(f"{name} was typed in, not read from a file; save it in a module and name that")
+    return f"{file}:{name}"
+
+
+def _swept(parameters: dict[str, Any]) -> dict[str, Sequence[Any]]:
+    return {name: value if isinstance(value, list | tuple) else [value] for name, value in parameters.items()}
+
+
+def _profile(machine: str | Profile) -> Profile:
+    from .real_runs.calibration import find_profile
+
+    return find_profile(machine) if isinstance(machine, str) else machine
