@@ -56,6 +56,7 @@ def record(
 ) -> Recording:
     """Run ``target`` once, for real, in a child process, and write its trace to ``output`` (``.weft`` or ``.jsonl``).
 
+    While it runs, the trace grows in ``output`` + ``.part``, which can be read even when everything is killed.
     The program keeps its own standard streams (``quiet`` throws its output away). It is stopped after
     ``timeout_seconds``, and half a second after every one of its threads is blocked without a time limit.
 
@@ -66,7 +67,7 @@ def record(
     if not timeout_seconds > 0:
         raise RecordError(f"the time limit is {timeout_seconds!r} s; it must be more than 0")
     output = Path(output)
-    raw = output.with_name(output.name + ".part") if output.suffix == ".jsonl" else output
+    raw = output.with_name(output.name + ".part")
     _check_writable(raw)
     job = {
         "kind": "record",
@@ -99,8 +100,6 @@ def record(
     trace = _finish_file(raw, output, {} if answer is None else answer["names"])
     threads = blocked_threads(trace)
     status, exit_code = ("interrupted", 130) if interrupted else _status(answer, code)
-    if status == "killed" and len(trace) == 0:
-        raise RecordError(f"the program {ending(exit_code)} before anything was recorded")
     message = _message(status, exit_code, answer, threads, timeout_seconds, len(trace))
     return Recording(output, status, message, exit_code, seconds, trace, threads)
 
@@ -109,7 +108,7 @@ def _check_writable(path: Path) -> None:
     try:
         path.open("wb").close()
     except OSError as error:
-        raise RecordError(f"cannot write the trace to {path}: {error.strerror}; choose another file with -o") from error
+        raise RecordError(f"cannot write {path}: {error.strerror}; choose another place for the trace") from error
 
 
 def _status(answer: dict[str, Any] | None, code: int | None) -> tuple[Status, int]:
@@ -158,6 +157,7 @@ def _finish_file(raw: Path, output: Path, names: dict[str, str]) -> Trace:
     try:
         written = load(raw)
     except TraceError as error:
+        raw.unlink(missing_ok=True)
         raise RecordError(f"the program ended before anything was recorded ({error})") from error
     columns = written.columns[np.argsort(written.columns["time_ns"], kind="stable")]
     tables = _renamed(written.tables, names)
@@ -165,8 +165,7 @@ def _finish_file(raw: Path, output: Path, names: dict[str, str]) -> Trace:
     finished = output.with_name(f".{output.name}.new{output.suffix}")
     trace.save(finished)
     os.replace(finished, output)
-    if raw != output:
-        raw.unlink()
+    raw.unlink()
     return trace
 
 

@@ -29,6 +29,10 @@ _POINTS_MIN = 3
 """Core counts that a law is fitted to: with fewer, its two parameters are an exact fit to anything."""
 
 
+DISTURBANCE_MAX = 0.02
+"""Runs that waited longer for a real core, as a share of their time, are left out."""
+
+
 class PredictionError(Exception):
     """The program cannot be predicted: it failed or did something no world can simulate; says where and what."""
 
@@ -194,7 +198,7 @@ def predict(
                 runs.append(simulate(configuration, seed))
                 if progress is not None:
                     progress(number * times + len(runs), total)
-            points.append((configuration, runs))
+            points.append((configuration, _undisturbed(runs)))
     base = _base(points)
     predicted = [
         _predicted(configuration, runs, base[configuration.gil][1])
@@ -212,7 +216,7 @@ def predict(
         runs=predicted,
         unfinished=[_unfinished(*point) for point in points if not all(run.completed for run in point[1])],
         laws=fit_laws(predicted),
-        limits=_limits(points, profile),
+        limits=_limits(points, profile, measure),
     )
 
 
@@ -262,6 +266,12 @@ def _run_once(world: TimedWorld, run: Callable[[dict[str, Any]], object], config
                 "run `weft check` on it, or mend it first"
             ) from error
     return result
+
+
+def _undisturbed(runs: list[TimedRun]) -> list[TimedRun]:
+    """Without the runs that other processes kept from their core, when at least half are left."""
+    quiet = [run for run in runs if run.disturbance <= DISTURBANCE_MAX]
+    return quiet if 2 * len(quiet) >= len(runs) else runs
 
 
 def _base(points: list[tuple[Configuration, list[TimedRun]]]) -> dict[bool, tuple[Configuration, float]]:
@@ -358,7 +368,7 @@ def percentile(ordered: Sequence[float], share: float) -> float:
     return ordered[max(rank, 1) - 1]
 
 
-def _limits(points: list[tuple[Configuration, list[TimedRun]]], profile: Profile) -> list[str]:
+def _limits(points: list[tuple[Configuration, list[TimedRun]]], profile: Profile, measure: bool) -> list[str]:
     found: dict[str, None] = {}
     for configuration, runs in points:
         for limit in runs[0].limits:
@@ -366,6 +376,10 @@ def _limits(points: list[tuple[Configuration, list[TimedRun]]], profile: Profile
         if not configuration.gil and profile.free_threading_slowdown != 1.0:
             text = f"without the GIL, Python code is taken to be {profile.free_threading_slowdown:g} times slower"
             found[f"{text}; its new contention is not modelled"] = None
+    worst = max(run.disturbance for _, runs in points for run in runs)
+    if measure and worst > DISTURBANCE_MAX:
+        text = f"other processes kept the simulation itself from a core for up to {100 * worst:.0f} % of a run"
+        found[f"{text}: measured segments are too long"] = None
     if profile.name == "default":
         found["costs are those of a default machine; `weft calibrate` measures yours"] = None
     return list(found)

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import count
 from typing import Any, Literal
 
@@ -629,7 +629,8 @@ class TimedWorld(World):
         if _world.active is not None:
             raise RuntimeError("a world is already active; a timed run cannot be started from inside another run")
         self._hub = greenlet.getcurrent()
-        self._give_up_at = real_perf_counter_ns() + round(self._real_seconds_max * 1e9)
+        begun_at, delayed_ns = real_perf_counter_ns(), _run_delay_ns()
+        self._give_up_at = begun_at + round(self._real_seconds_max * 1e9)
         main = VirtualThread(self._main_body(program), "MainThread", python_thread=threading.main_thread())
         main.uid = 0
         main.ident = real_get_ident()
@@ -661,6 +662,7 @@ class TimedWorld(World):
             operations=self.operations,
             slices=self.machine.slices,
             limits=watched.limits() if self.measure and self.gil else [],
+            disturbance=(_run_delay_ns() - delayed_ns) / max(real_perf_counter_ns() - begun_at, 1),
             trace=self.record.trace(),
         )
 
@@ -750,6 +752,15 @@ def _foreign_greenlet() -> Uncontrollable:
     return error
 
 
+def _run_delay_ns() -> int:
+    """How long this thread has been ready without a core since it began (proc(5), schedstat); 0 where Linux is not."""
+    try:
+        with open("/proc/thread-self/schedstat", encoding="ascii") as file:
+            return int(file.read().split()[1])
+    except OSError:
+        return 0
+
+
 @contextmanager
 def _interpreter_state(main: VirtualThread) -> Generator[None]:
     """``threading``'s own tables as in a fresh interpreter while a run lasts."""
@@ -777,7 +788,8 @@ class _ProbeWorld(TimedWorld):
     """Notes what segments without any user code measure."""
 
     def __init__(self) -> None:
-        super().__init__(cores=1, profile=IDEAL, probe_ns=0)
+        # An operation that costs something: its thread goes to the hub and back, as with any real profile.
+        super().__init__(cores=1, profile=replace(IDEAL, lock_ns=1), probe_ns=0)
         self.samples: list[int] = []
 
     def _account(self, lane: Lane) -> None:

@@ -82,6 +82,8 @@ class TimedRun:
     operations: int
     slices: int
     limits: list[str]
+    disturbance: float = 0.0
+    """The share of real time in which this process waited for a core: measured segments are that much too long."""
     trace: Trace | None = None
 
     @property

@@ -26,28 +26,20 @@ FOUND, USAGE, INTERNAL, GAVE_UP, INTERRUPTED = 1, 2, 3, 4, 130
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
 
 
-class Values(click.ParamType):
-    """A comma-separated list of numbers, all at least ``least``."""
-
-    name = "N,N,…"
-
-    def __init__(self, least: float, kind: type[int] | type[float] = int) -> None:
-        self.least = least
-        self.kind = kind
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[float]:
-        if isinstance(value, list):
-            return value
-        numbers: list[float] = []
-        for part in str(value).split(","):
-            try:
-                number = self.kind(part)
-            except ValueError:
-                self.fail(f"{part!r} is not a whole number; write e.g. 1,2,4", param, ctx)
-            if number < self.least:
-                self.fail(f"{number} is too small; it must be {self.least:g} or more", param, ctx)
-            numbers.append(number)
-        return numbers
+def numbers(ctx: click.Context, param: click.Parameter, value: str | None) -> list[int] | None:
+    """A callback for options such as ``--cores 1,2,4``: whole numbers, each 1 or more."""
+    if value is None:
+        return None
+    found: list[int] = []
+    for part in value.split(","):
+        try:
+            number = int(part)
+        except ValueError:
+            raise click.BadParameter(f"{part!r} is not a whole number; write e.g. 1,2,4", ctx, param) from None
+        if number < 1:
+            raise click.BadParameter(f"{number} is too small; it must be 1 or more", ctx, param)
+        found.append(number)
+    return found
 
 
 def stop(message: str, code: int = USAGE) -> NoReturn:

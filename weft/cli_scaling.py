@@ -17,8 +17,8 @@ from .cli import (
     GAVE_UP,
     HELP,
     INTERRUPTED,
-    Values,
     chosen_target,
+    numbers,
     output_options,
     parse_settings,
     stop,
@@ -40,7 +40,7 @@ def sweep_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for decorate in (
         click.option("--machine", default="default", show_default=True, metavar="PROFILE", help="A machine profile."),
         click.option("--gil", type=click.Choice(list(_GIL)), default="on", show_default=True, help="The interpreter."),
-        click.option("--cores", type=Values(1), metavar="N,N", help="Numbers of cores.  [default: this machine's]"),
+        click.option("--cores", callback=numbers, metavar="N,N", help="Numbers of cores.  [default: this machine's]"),
     ):
         command = decorate(command)
     return command
@@ -149,7 +149,9 @@ def run_validation(
 @target_options
 @output_options
 @sweep_options
-@click.option("--repeat", type=click.IntRange(1), default=5, show_default=True, metavar="N", help="Simulated runs each.")
+@click.option(
+    "--repeat", type=click.IntRange(1), default=5, show_default=True, metavar="N", help="Simulated runs each."
+)
 @click.option("--perfetto", type=click.Path(dir_okay=False), metavar="FILE", help="Write the last run's timeline.")
 def predict(
     target: str | None,
@@ -299,9 +301,7 @@ def validate(
         )
         if not prediction.runs:
             stop(f"nothing to measure: {prediction.unfinished[0].reason}", GAVE_UP)
-        result = run_validation(
-            text, argv, prediction, machine=profile, repeat=repeat, timeout=timeout, quiet=quiet
-        )
+        result = run_validation(text, argv, prediction, machine=profile, repeat=repeat, timeout=timeout, quiet=quiet)
         if not quiet and json_file != "-":
             click.echo(render(result), nl=False)
         write_json(json_file, msgspec.to_builtins(result))
@@ -311,8 +311,12 @@ def validate(
 
 
 @click.command(context_settings=HELP)
-@click.option("-o", "--output", type=click.Path(dir_okay=False), default="machine.json", show_default=True, metavar="FILE")
-@click.option("--seconds", type=click.FloatRange(0, min_open=True), default=30.0, show_default=True, metavar="S", help="At most.")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False), default="machine.json", show_default=True, metavar="FILE"
+)
+@click.option(
+    "--seconds", type=click.FloatRange(0, min_open=True), default=30.0, show_default=True, metavar="S", help="At most."
+)
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
 def calibrate(output: str, seconds: float, quiet: bool) -> None:
     """Measure what locks, threads and switches cost on this machine; write a machine profile.
@@ -344,7 +348,9 @@ def calibrate(output: str, seconds: float, quiet: bool) -> None:
 
 @click.command(context_settings=HELP)
 @target_options
-@click.option("-o", "--output", type=click.Path(dir_okay=False), default="trace.weft", show_default=True, metavar="FILE")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False), default="trace.weft", show_default=True, metavar="FILE"
+)
 @click.option(
     "--timeout",
     type=click.FloatRange(0, min_open=True),
@@ -353,7 +359,9 @@ def calibrate(output: str, seconds: float, quiet: bool) -> None:
     metavar="S",
     help="Stop the program after S seconds.",
 )
-@click.option("--perfetto", type=click.Path(dir_okay=False), metavar="FILE", help="Write the timeline for Perfetto too.")
+@click.option(
+    "--perfetto", type=click.Path(dir_okay=False), metavar="FILE", help="Write the timeline for Perfetto too."
+)
 @click.option("--html", type=click.Path(dir_okay=False), metavar="FILE", help="Write a report with the timeline.")
 @click.option("--quiet", "-q", is_flag=True, help="Throw the program's own output away.")
 def record(
@@ -389,7 +397,7 @@ def record(
         recording = record_run(text, combinations[0], output, timeout, argv, version=__version__, quiet=quiet)
     except (TargetError, RecordError) as error:
         stop(str(error))
-    click.echo(f"{recording.status}: {recording.message}", err=True)
+    click.echo(recording.message, err=True)
     click.echo(f"{len(recording.trace)} events of {len(recording.trace.tables.threads)} threads in {output}", err=True)
     if perfetto is not None:
         from . import perfetto as timeline_file

@@ -82,7 +82,10 @@ def predict_in_process(target: Target, job: dict[str, Any], progress: Callable[[
     if job.get("traces_in"):
         done = {(str(run.params), run.cores, run.gil) for run in prediction.runs}
         for number, configuration in enumerate(configurations):
-            if number in job["timelines"] and (str(configuration.params), configuration.cores, configuration.gil) in done:
+            if (
+                number in job["timelines"]
+                and (str(configuration.params), configuration.cores, configuration.gil) in done
+            ):
                 trace = timeline(runner(target), configuration, profile=profile, seed=job["seed"], target=target.text)
                 path = Path(job["traces_in"]) / f"{number}.weft"
                 trace.save(path)

@@ -29,6 +29,7 @@ from .report_scaling import (
     axis_of,
     bars,
     charts,
+    constants_of,
     label_of,
     percent,
     prediction_table,
@@ -40,8 +41,8 @@ from .simcore.trace import Trace
 
 BYTES_MAX = 1_000_000
 """A report stays below this, so that it can be mailed and attached."""
-_SHAPES_IN_ALL = 4_800
-"""Shapes of all timelines together: about half of ``BYTES_MAX``."""
+_SHAPES_IN_ALL = 6_000
+"""Shapes of all timelines together: about 600 kB, well below ``BYTES_MAX``."""
 _TIMELINES_MAX = 16
 
 
@@ -80,6 +81,7 @@ class ScalingSection:
     samples: list[tuple[str, str]]
     tiles: list[tuple[str, str]]
     worst: str
+    constants: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,11 @@ class Report:
         self._commands: list[str] = []
 
     def add_check(
-        self, result: Result | dict[str, Any], trace: Trace | Sequence[Trace] | None = None, heading: str = "", command: str = ""
+        self,
+        result: Result | dict[str, Any],
+        trace: Trace | Sequence[Trace] | None = None,
+        heading: str = "",
+        command: str = "",
     ) -> Report:
         """A ``weft check`` or ``weft replay`` result, and the trace of each finding (one trace: of the first).
 
@@ -242,7 +248,9 @@ class Report:
         scalings = [prediction for _, prediction, _ in self._scalings]
         headers = [trace.header for _, trace in self._traces]
         made_by = [item.weft for item in (*results, *scalings, *headers) if item.weft] or [__version__]
-        seeds = [item.seed for item in (*results, *scalings) if item.seed is not None] or [item.seed for item in headers]
+        seeds = [item.seed for item in (*results, *scalings) if item.seed is not None] or [
+            item.seed for item in headers
+        ]
         rows = [
             ("Target", [item.target for item in (*results, *scalings, *headers)]),
             ("weft", made_by),
@@ -266,7 +274,9 @@ class Report:
                     names.append(name)
         dropped = sum(len(traces) for _, _, traces in self._checks) + len(self._traces) - _TIMELINES_MAX
         if dropped > 0:
-            by_text[f"{dropped} of the traces given are not drawn: a report holds {_TIMELINES_MAX} timelines"] = ["this report"]
+            by_text[f"{dropped} of the traces given are not drawn: a report holds {_TIMELINES_MAX} timelines"] = [
+                "this report"
+            ]
         return list(by_text.items())
 
 
@@ -290,7 +300,9 @@ def _check_section(anchor: str, name: str, result: Result, traces: list[Trace], 
         name=name,
         result=result,
         spent=spent(result),
-        findings=[shown(finding, f"{anchor}f{number}") for number, finding in enumerate(result.findings[:FINDINGS_MAX], 1)],
+        findings=[
+            shown(finding, f"{anchor}f{number}") for number, finding in enumerate(result.findings[:FINDINGS_MAX], 1)
+        ],
         hidden=max(len(result.findings) - FINDINGS_MAX, 0),
         timelines=[(number, timeline(trace, shapes_max)) for number, trace in enumerate(traces) if len(trace)],
     )
@@ -323,10 +335,13 @@ def _scaling_section(anchor: str, name: str, prediction: Prediction, measured: b
         legend=legend,
         laws=[(law, _law(values)) for law, values in prediction.laws.items()],
         samples=[
-            (label_of(run, axis), ", ".join(f"{value:.6g}" for value in run.measurements())) for run in runs if run.measurements()
+            (label_of(run, axis), ", ".join(f"{value:.6g}" for value in run.measurements()))
+            for run in runs
+            if run.measurements()
         ],
         tiles=_tiles(prediction) if measured else [],
         worst=_worst(runs) if measured else "",
+        constants=constants_of(runs, axis),
     )
     return section, line
 
@@ -338,7 +353,7 @@ def _predicted_line(anchor: str, name: str, runs: list[Run]) -> Headline:
         sped = [run for run in runs if run.gil is gil and run.speedup is not None]
         if sped:
             best = max(sped, key=lambda run: run.speedup or 0)
-            words = ", ".join(part for part in label_of(best, axis).split(", ") if not part.startswith("GIL"))
+            words = label_of(best, axis, gil=False)
             where = {True: " with the GIL", False: " without the GIL", None: ""}[gil]
             parts.append(f"{best.speedup:.2f}×{where} ({words})")
     if parts:
@@ -392,7 +407,9 @@ def _worst(runs: list[Run]) -> str:
 def _law(values: Any) -> str:
     if not isinstance(values, dict):
         return str(values)
-    return ", ".join(f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in values.items())
+    return ", ".join(
+        f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in values.items()
+    )
 
 
 def _machine(prediction: Prediction) -> list[str]:
@@ -406,5 +423,11 @@ def _machine(prediction: Prediction) -> list[str]:
             rows: dict[str, Any] = {"profile": source.get("name"), **(inner if isinstance(inner, dict) else {})}
             if source is prediction.machine or not inner:
                 rows |= {key: value for key, value in source.items() if key not in ("schema", "samples", "machine")}
-            found |= {key: str(value) for key, value in rows.items() if isinstance(value, str | int | float) and value != ""}
-    return [", ".join(f"{key.replace('_', ' ')} {value}" for key, value in found.items() if not key.endswith("_ns"))] if found else []
+            found |= {
+                key: str(value) for key, value in rows.items() if isinstance(value, str | int | float) and value != ""
+            }
+    return (
+        [", ".join(f"{key.replace('_', ' ')} {value}" for key, value in found.items() if not key.endswith("_ns"))]
+        if found
+        else []
+    )

@@ -91,9 +91,7 @@ def _count(number: int, noun: str) -> str:
 
 def spent(result: Result) -> str:
     """How much was run: ``7 executions, 166 steps, 0.36 s, dpor``."""
-    return (
-        f"{_count(result.executions, 'execution')}, {_count(result.steps, 'step')}, {result.seconds:.2f} s, {result.engine}"
-    )
+    return f"{_count(result.executions, 'execution')}, {_count(result.steps, 'step')}, {result.seconds:.2f} s, {result.engine}"
 
 
 def headline(result: Result, name: str, anchor: str) -> Headline:
@@ -132,7 +130,9 @@ def command_of(result: Result) -> str:
     return command_line("check", result.target, result.parameters, result.seed, engine=result.engine)
 
 
-def command_line(command: str, target: str, parameters: Mapping[str, Any], seed: int | None, *, engine: str = "dpor") -> str:
+def command_line(
+    command: str, target: str, parameters: Mapping[str, Any], seed: int | None, *, engine: str = "dpor"
+) -> str:
     words = ["weft", command, target]
     for name, value in parameters.items():
         values: list[Any] = value if isinstance(value, list) else [value]

@@ -180,7 +180,9 @@ def _scheduled(trace: Trace, events: list[Event], until: int) -> list[Interval]:
         if doing is None or (event.operation is Op.RUN and event.object != NOTHING):
             continue
         blocked = doing is Doing.BLOCKED
-        stretches.enter(time, doing, _wait(trace, event) if blocked else "", trace.at(event.location) if blocked else "")
+        stretches.enter(
+            time, doing, _wait(trace, event) if blocked else "", trace.at(event.location) if blocked else ""
+        )
     stretches.enter(until, None)
     return stretches.found
 
@@ -254,15 +256,27 @@ def _kind(operation: Op) -> str:
     return "take" if operation in _TAKES else "give" if operation in _GIVES else "other"
 
 
-def merged(lane: Lane, resolution: int) -> Lane:
-    """The same lane with neighbours shorter than ``resolution`` nanoseconds drawn as one, in the longest one's state."""
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """Neighbouring intervals too short to see one by one: how long each state lasted in all, in nanoseconds."""
+
+    start: int
+    end: int
+    time_in: dict[Doing, int]
+
+
+def condensed(lane: Lane, resolution: int) -> tuple[list[Interval], list[Mixture]]:
+    """The lane with runs of intervals shorter than ``resolution`` nanoseconds taken together, each at most that long."""
     intervals: list[Interval] = []
+    mixtures: list[Mixture] = []
     run: list[Interval] = []
 
     def close() -> None:
         if len(run) > 1:
-            longest = max(Doing, key=lambda doing: sum(part.end - part.start for part in run if part.doing is doing))
-            intervals.append(Interval(run[0].start, run[-1].end, longest, f"the longest of {len(run)} short states"))
+            time_in = {doing: sum(part.end - part.start for part in run if part.doing is doing) for doing in Doing}
+            mixtures.append(
+                Mixture(run[0].start, run[-1].end, {doing: time for doing, time in time_in.items() if time})
+            )
         else:
             intervals.extend(run)
         run.clear()
@@ -276,4 +290,4 @@ def merged(lane: Lane, resolution: int) -> Lane:
             close()
             intervals.append(interval)
     close()
-    return Lane(lane.thread, intervals, lane.moments)
+    return intervals, mixtures

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from .report_svg import Markup, element, seconds, significant, ticks
+from .report_svg import Markup, element, seconds, significant, ticks, time_unit
 
 SERIES_MAX = 8
 """Lines one chart can hold and a reader can tell apart; the table below it has them all."""
@@ -103,7 +103,7 @@ class Prediction(msgspec.Struct, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """What the sweep varies: ``x`` is ``cores`` or a parameter; ``others`` tell the series apart."""
+    """What the sweep varies: ``x`` is ``cores`` or a parameter, empty when neither does; ``others`` tell the series apart."""
 
     x: str
     others: list[str]
@@ -172,7 +172,8 @@ def axis_of(runs: list[Run]) -> Axis:
     numbers = [name for name in varying if all(_is_number(value_of(run, name)) for run in runs)]
     preferred = [name for name in numbers if name in ("cores", "workers", "threads")]
     x = (preferred or numbers or ["cores"])[0]
-    return Axis(x, [name for name in varying if name != x], len({run.gil for run in runs}) > 1)
+    both_gils = len({run.gil for run in runs}) > 1
+    return Axis(x if varying else "", [name for name in varying if name != x], both_gils)
 
 
 def _setting(name: str, value: Any) -> str:
@@ -185,11 +186,25 @@ def _gil(gil: bool | None) -> str:
     return "" if gil is None else "GIL on" if gil else "GIL off"
 
 
-def label_of(run: Run, axis: Axis) -> str:
-    """The configuration in words: ``4 cores, workers=2, GIL off``."""
-    parts = [_setting("cores", run.cores)] if run.cores is not None else []
-    parts += [_setting(name, value) for name, value in run.params.items()]
-    return ", ".join([*parts, _gil(run.gil)]).strip(", ") or "one configuration"
+def label_of(run: Run, axis: Axis, *, gil: bool = True) -> str:
+    """What sets the run apart, in words: ``4 cores, workers=2, GIL off``."""
+    varying = [axis.x, *axis.others]
+    parts = [_setting("cores", run.cores)] if "cores" in varying and run.cores is not None else []
+    parts += [_setting(name, value) for name, value in run.params.items() if name in varying]
+    if gil and axis.both_gils:
+        parts.append(_gil(run.gil))
+    return ", ".join(parts) or "the only configuration"
+
+
+def constants_of(runs: list[Run], axis: Axis) -> str:
+    """What all runs have in common, in words."""
+    varying = [axis.x, *axis.others]
+    first = runs[0]
+    parts = [_setting("cores", first.cores)] if "cores" not in varying and first.cores is not None else []
+    parts += [_setting(name, value) for name, value in first.params.items() if name not in varying]
+    if not axis.both_gils:
+        parts.append(_gil(first.gil))
+    return ", ".join(part for part in parts if part)
 
 
 def series_of(runs: list[Run], axis: Axis) -> list[Series]:
@@ -197,7 +212,9 @@ def series_of(runs: list[Run], axis: Axis) -> list[Series]:
     for run in runs:
         if _is_number(value_of(run, axis.x)):
             parts = [_setting(name, value_of(run, name)) for name in axis.others]
-            groups.setdefault(", ".join([*parts, _gil(run.gil)]).strip(", ") or "all runs", []).append(run)
+            if axis.both_gils:
+                parts.append(_gil(run.gil))
+            groups.setdefault(", ".join(parts) or "all runs", []).append(run)
     return [
         Series(label, index, sorted(members, key=lambda run: value_of(run, axis.x)))
         for index, (label, members) in enumerate(groups.items(), 1)
@@ -345,7 +362,7 @@ def _ideal(xs: list[float], scale: _Scale, top: float) -> Markup:
     return element(
         "g",
         element("line", x1=scale.x(first), y1=scale.y(1), x2=x_end, y2=y_end),
-        element("text", "ideal", x=x_end - 8, y=max(y_end + 4, _PLOT_TOP + 12), text_anchor="end"),
+        element("text", "ideal", x=x_end - 16, y=max(y_end + 4, _PLOT_TOP + 10), text_anchor="end"),
         class_="ideal",
     )
 
@@ -385,14 +402,23 @@ def _measured(series: Series, found: list[_Point], scale: _Scale) -> Markup:
 
 
 def _whisker(x: float, low: float, high: float) -> Markup:
-    return element("path", d=f"M{x - 5:.1f} {low:.1f}h10M{x:.1f} {low:.1f}V{high:.1f}M{x - 5:.1f} {high:.1f}h10", class_="whisker")
+    return element(
+        "path", d=f"M{x - 5:.1f} {low:.1f}h10M{x:.1f} {low:.1f}V{high:.1f}M{x - 5:.1f} {high:.1f}h10", class_="whisker"
+    )
 
 
 # Tables.
 
 
-def _between(interval: tuple[float, float] | None, show: Any) -> str:
-    return "" if interval is None else f" [{show(interval[0])}, {show(interval[1])}]"
+def _with_interval(value: float, interval: tuple[float, float] | None) -> str:
+    """``541 [525, 558] ms``: one unit for all three."""
+    scale, unit = time_unit(abs(value) * 1e9 or 1)
+
+    def show(number: float) -> str:
+        return significant(number * 1e9 / scale)
+
+    between = "" if interval is None else f" [{show(interval[0])}, {show(interval[1])}]"
+    return f"{show(value)}{between} {unit}"
 
 
 def percent(share: float, *, signed: bool = False) -> str:
@@ -420,12 +446,18 @@ def _configuration(runs: list[Run]) -> tuple[list[str], list[bool], list[list[st
     return columns, numeric, cells
 
 
+def _speedup(run: Run) -> str:
+    if run.speedup is None:
+        return ""
+    interval = run.speedup_interval
+    return f"{run.speedup:.2f}×" + ("" if interval is None else f" [{interval[0]:.2f}, {interval[1]:.2f}]")
+
+
 def prediction_table(runs: list[Run]) -> Table:
     columns, numeric, rows = _configuration(runs)
     wanted: list[tuple[str, list[str]]] = [
         ("predicted", [seconds(run.seconds) for run in runs]),
-        ("speedup", ["" if run.speedup is None else f"{run.speedup:.2f}×" for run in runs]),
-        ("interval", [_between(run.speedup_interval, lambda value: f"{value:.2f}").strip() for run in runs]),
+        ("speedup [interval]", [_speedup(run) for run in runs]),
         ("cores busy", ["" if run.utilisation is None else percent(run.utilisation) for run in runs]),
         ("throughput", ["" if run.throughput is None else f"{significant(run.throughput)} /s" for run in runs]),
         *(
@@ -445,12 +477,11 @@ def prediction_table(runs: list[Run]) -> Table:
 def validation_table(runs: list[Run]) -> Table:
     columns, numeric, rows = _configuration(runs)
     floor = any(run.noise_floor is not None for run in runs)
-    columns += ["predicted", "interval", "measured", "interval", "error", *(["noise floor"] if floor else []), "runs"]
+    columns += ["predicted [interval]", "measured [interval]", "error", *(["noise floor"] if floor else []), "runs"]
     numeric += [True] * (len(columns) - len(numeric))
     for row, run in zip(rows, runs, strict=True):
-        row += [seconds(run.seconds), _between(run.seconds_interval, seconds).strip()]
-        row.append("" if run.measured_seconds is None else seconds(run.measured_seconds))
-        row.append(_between(run.measured_interval, seconds).strip())
+        row.append(_with_interval(run.seconds, run.seconds_interval))
+        row.append("" if run.measured_seconds is None else _with_interval(run.measured_seconds, run.measured_interval))
         row.append("" if run.error is None else percent(run.error, signed=True))
         if floor:
             row.append("" if run.noise_floor is None else percent(run.noise_floor))

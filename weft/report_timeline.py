@@ -9,12 +9,24 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from .report_lanes import Doing, Lane, Logical, StepLane, end_ns, lanes, merged, step_lanes
+from .report_lanes import (
+    Doing,
+    Interval,
+    Lane,
+    Logical,
+    Mixture,
+    Moment,
+    StepLane,
+    condensed,
+    end_ns,
+    lanes,
+    step_lanes,
+)
 from .report_svg import Markup, duration, element, join, seconds, ticks, time_unit
 from .simcore.trace import Trace
 
-SHAPES_MAX = 2400
-"""Shapes of one timeline: about 270 kB of markup, and few enough to be moved at every turn of the wheel."""
+SHAPES_MAX = 3000
+"""Shapes of one timeline: about 300 kB of markup, and few enough to be moved at every turn of the wheel."""
 _AXIS = 24
 _CLASSES = {
     Doing.RUNNING: "running",
@@ -81,20 +93,19 @@ def timeline(trace: Trace, shapes_max: int = SHAPES_MAX) -> Timeline:
 
 
 def _percent(value: float, start: int, end: int) -> str:
-    return f"{100 * (value - start) / (end - start):.3f}".rstrip("0").rstrip(".") + "%"
+    return f"{100 * (value - start) / (end - start):.2f}%"
 
 
-def _shape(class_: str, start: float, end: float, span: tuple[int, int], text: int, *, y: int = 0, height: int) -> Markup:
+def _shape(
+    class_: str, start: int, end: int, span: tuple[int, int], text: int, *, y: float = 0, height: float
+) -> Markup:
     low, high = span
     width = max(100 * (end - start) / (high - low), 0.04)
+    lower = f' y="{y}"' if y else ""
     return Markup(
-        f'<rect class="{class_}" x="{_percent(start, low, high)}" width="{width:.3f}%" y="{y}" height="{height}" '
-        f'data-t="{_exact(start)} {_exact(end)}" data-d="{text}"/>'
+        f'<rect class="{class_}" x="{_percent(start, low, high)}" width="{width:.2f}%"{lower} height="{height}" '
+        f'data-t="{start} {end}" data-d="{text}"/>'
     )
-
-
-def _exact(value: float) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _axis(span: tuple[int, int], unit: tuple[int, str], height: int) -> Markup:
@@ -126,9 +137,7 @@ def _times(trace: Trace, shapes_max: int) -> Timeline:
     drawn, notes = _within_budget(found, end, shapes_max)
     pitch, texts = _pitch(len(drawn)), _Texts()
     height = _AXIS + pitch * len(drawn) + 4
-    groups: list[Markup] = []
-    for index, lane in enumerate(drawn):
-        groups.append(_lane(lane, _AXIS + index * pitch, pitch, (0, end), texts))
+    groups = [_lane(lane, _AXIS + index * pitch, pitch, (0, end), texts) for index, lane in enumerate(drawn)]
     used = {interval.doing for lane in found for interval in lane.intervals}
     if Doing.ACTIVE in used:
         notes.append(
@@ -142,7 +151,7 @@ def _times(trace: Trace, shapes_max: int) -> Timeline:
         start=0,
         end=end,
         view=(0, end),
-        names=[lane.thread for lane in drawn],
+        names=[lane.thread for lane in found],
         pitch=[pitch] * len(drawn),
         plot=_plot(_axis((0, end), time_unit(end), height), groups, height),
         texts=texts.markup(),
@@ -158,25 +167,43 @@ def _total(lane: Lane, doing: Doing) -> str:
     return seconds(total / 1e9) if total else "0"
 
 
-def _within_budget(found: list[Lane], end: int, shapes_max: int) -> tuple[list[Lane], list[str]]:
-    """The lanes with so few shapes that a page can carry and move them."""
-    shapes = sum(len(lane.intervals) + len(lane.moments) for lane in found)
-    if shapes <= shapes_max:
-        return found, []
-    per_lane = max(shapes_max // (2 * len(found)), 8)
-    resolution = max(end // per_lane, 1)
-    drawn: list[Lane] = []
-    for lane in found:
-        short = merged(lane, resolution)
-        drawn.append(Lane(lane.thread, short.intervals, lane.moments[:per_lane]))
-    dropped = sum(max(len(lane.moments) - per_lane, 0) for lane in found)
-    notes = [f"States shorter than {duration(resolution)} are drawn together, in the colour of the longest of them."]
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """What is drawn of one lane."""
+
+    intervals: list[Interval]
+    mixtures: list[Mixture]
+    moments: list[Moment]
+
+    def shapes(self) -> int:
+        return len(self.intervals) + sum(len(mixture.time_in) for mixture in self.mixtures) + len(self.moments)
+
+
+def _within_budget(found: list[Lane], end: int, shapes_max: int) -> tuple[list[_Drawn], list[str]]:
+    """The lanes with so few shapes that a page can carry and move them: the finest resolution that fits."""
+    notes: list[str] = []
+    moments = sum(len(lane.moments) for lane in found)
+    moments_max = shapes_max // 5 // max(len(found), 1)
+    dropped = 0
+    if moments > shapes_max // 5:
+        dropped = sum(max(len(lane.moments) - moments_max, 0) for lane in found)
+        found = [Lane(lane.thread, lane.intervals, lane.moments[:moments_max]) for lane in found]
+    drawn = [_Drawn(lane.intervals, [], lane.moments) for lane in found]
+    resolution = end / 20_000
+    while sum(lane.shapes() for lane in drawn) > shapes_max and resolution < end:
+        resolution *= 1.4
+        drawn = [_Drawn(*condensed(lane, round(resolution)), lane.moments) for lane in found]
+    if any(lane.mixtures for lane in drawn):
+        notes.append(
+            f"States shorter than {duration(resolution)} are drawn together: a stacked piece shows how much of its time "
+            "went to each state."
+        )
     if dropped:
-        notes.append(f"{dropped:,} marks are left out of the drawing.")
+        notes.append(f"{dropped:,} of {moments:,} marks are left out of the drawing.")
     return drawn, notes
 
 
-def _lane(lane: Lane, top: int, pitch: int, span: tuple[int, int], texts: _Texts) -> Markup:
+def _lane(lane: _Drawn, top: int, pitch: int, span: tuple[int, int], texts: _Texts) -> Markup:
     height = pitch - (8 if pitch > 20 else 5)
     shapes = [
         _shape(
@@ -189,11 +216,30 @@ def _lane(lane: Lane, top: int, pitch: int, span: tuple[int, int], texts: _Texts
         )
         for interval in lane.intervals
     ]
+    for mixture in lane.mixtures:
+        shapes += _mixture(mixture, span, texts, height)
     for moment in lane.moments:
         class_ = "moment fail" if moment.failure else "moment"
         text = texts.number(moment.text if moment.failure else f"mark: {moment.text}")
-        shapes.append(_shape(class_, moment.time, moment.time, span, text, y=-2, height=height + 4))
+        shapes.append(
+            _shape(class_, moment.time, moment.time, span, text, y=-3, height=height + 6 if moment.failure else 7)
+        )
     return element("g", *shapes, class_="lane", transform=f"translate(0 {top + 3})")
+
+
+def _mixture(mixture: Mixture, span: tuple[int, int], texts: _Texts, height: int) -> list[Markup]:
+    """One state above the other, each as high as its share."""
+    total = sum(mixture.time_in.values())
+    words = ", ".join(f"{doing.value} {100 * time / total:.0f} %" for doing, time in mixture.time_in.items())
+    text = texts.number(f"short states: {words}")
+    shapes: list[Markup] = []
+    y = 0.0
+    for doing, time in mixture.time_in.items():
+        share = height * time / total
+        class_ = f"{_CLASSES[doing]} part"
+        shapes.append(_shape(class_, mixture.start, mixture.end, span, text, y=round(y, 1), height=round(share, 1)))
+        y += share
+    return shapes
 
 
 def _described(state: str, about: str, at: str) -> str:
@@ -257,6 +303,7 @@ def _step_text(step: Logical) -> str:
 
 def _step_lane(lane: StepLane, top: int, span: tuple[int, int], levels: int, texts: _Texts) -> Markup:
     first, end = span
+    count = end - 2
     shapes: list[Markup] = []
     for step, following in zip(lane.steps, [*lane.steps[1:], None], strict=True):
         if step.step < first:
@@ -272,5 +319,6 @@ def _step_lane(lane: StepLane, top: int, span: tuple[int, int], levels: int, tex
             y = _BOX + 3 + hold.level * (_HOLD + 2)
             text = texts.number(f"holds {hold.object}")
             start = max(hold.start, first)
-            shapes.append(_shape("hold", start, min(hold.end, end), span, text, y=y, height=_HOLD))
+            until = end if hold.end == count + 1 else hold.end
+            shapes.append(_shape("hold", start, until, span, text, y=y, height=_HOLD))
     return element("g", join(shapes), class_="lane", transform=f"translate(0 {top + 2})")

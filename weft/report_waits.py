@@ -132,7 +132,9 @@ def draw(threads: list[ThreadState], identity: str) -> Markup | None:
 def _description(cycle: list[tuple[str, str]], waiting: list[ThreadState]) -> str:
     if cycle:
         return "Wait-for graph. Cycle: " + ", ".join(f"{name} waits for {wanted}" for name, wanted in cycle)
-    waits = ", ".join(f"{thread.name} waits for {thread.waits.object}" for thread in waiting if thread.waits is not None)
+    waits = ", ".join(
+        f"{thread.name} waits for {thread.waits.object}" for thread in waiting if thread.waits is not None
+    )
     return f"Wait-for graph: {waits}"
 
 
@@ -161,10 +163,12 @@ def _draw_loop(loop: Loop, identity: str) -> tuple[Markup, float]:
     for index, (verb, at) in enumerate(loop.lines):
         parts.append(_line(places[index], places[(index + 1) % count], verb, at, bottom, identity))
     parts += [_box(box, *place, on_cycle=True) for box, place in zip(loop.boxes, places, strict=True)]
-    return join(parts), bottom + (_ARC + 34 if count > 1 else 20)
+    return join(parts), bottom + _ARC + 18
 
 
-def _line(start: tuple[float, float], end: tuple[float, float], verb: str, at: str, bottom: float, identity: str) -> Markup:
+def _line(
+    start: tuple[float, float], end: tuple[float, float], verb: str, at: str, bottom: float, identity: str
+) -> Markup:
     middle = _BOX_WIDTH / 2
     (x1, y1), (x2, y2) = start, end
     if x1 == x2:

@@ -24,8 +24,8 @@ _REAL_RUN_S = 20.0
 def run_tour(html: Path) -> Path:
     """Run the tour, printing as it goes; returns the report's path. Takes well under a minute on two cores."""
     from . import models
-    from .real_runs.machine import available_cores
     from .real_runs.calibration import find_profile
+    from .real_runs.machine import available_cores
     from .report import Report
     from .simcore.prediction import Configuration
 

@@ -2,7 +2,8 @@
 // Copying, and the timelines: zoom, pan, labels and tooltips. Every shape keeps its exact times in data-t; all other
 // places are percentages of the view. Names from the traced program only ever become text nodes.
 (() => {
-  const CHARACTER = 6.9; // width of a label's character in pixels, generous so that no label leaves its box
+  const ruler = document.createElement("canvas").getContext("2d"); // measures labels as they will be drawn
+  ruler.font = `11.5px ${getComputedStyle(document.body).fontFamily}`;
   const UNITS = [[1e9, "s"], [1e6, "ms"], [1e3, "µs"], [1, "ns"]];
 
   for (const button of document.querySelectorAll("button.copy")) {
@@ -56,10 +57,20 @@
     let lane = 0, chosen = null, waiting = false;
     const least = steps ? 4 : 20;
 
-    const label = (shape) => {
-      if (steps) return shape.text.replace(/ \([^()]*\)$/, "");
-      const about = shape.text.indexOf(": ");
-      return about < 0 ? shape.text.replace(/ \([^()]*\)$/, "") : shape.text.slice(about + 2).replace(/ \([^()]*\)$/, "");
+    // The longest wording that fits: a wait by its object, a step by operation and object, or one of the two.
+    const label = (shape, room) => {
+      const fits = (text) => ruler.measureText(text).width <= room;
+      const plain = shape.text.replace(/ \([^()]*\)$/, "");
+      const [state, about] = plain.split(/: (.*)/s);
+      const space = plain.indexOf(" ");
+      const wordings = steps
+        ? [plain, shape.state === "other" ? "" : plain.slice(space + 1), space < 0 ? "" : plain.slice(0, space)]
+        : [about, about?.replace(/^.* of /, ""), state];
+      const whole = wordings.find((text) => text && fits(text));
+      if (whole || room < 60) return whole ?? "";
+      let text = wordings[0] || state;
+      while (text.length > 4 && !fits(`${text}…`)) text = text.slice(0, -1);
+      return text.length > 4 ? `${text}…` : "";
     };
 
     const render = () => {
@@ -76,12 +87,10 @@
           node.setAttribute("x", `${100 * left}%`);
           node.setAttribute("width", `${Math.max(100 * (right - left), 0.04)}%`);
           const x = Math.max(left, 0) * width, room = Math.min(right, 1) * width - x - 8;
-          if (room < 4 * CHARACTER || state === "hold" || state === "moment") continue;
-          let text = label(shape);
-          const fits = Math.floor(room / CHARACTER);
-          if (text.length > fits) text = fits < 5 ? "" : `${text.slice(0, fits - 1)}…`;
           const tall = Number(node.getAttribute("height"));
-          if (text && tall >= 13) draw("text", { x: x + 5, y: tall / 2 + 4, class: `label ${state}` }, row.group, text);
+          if (room < 20 || tall < 13 || state === "moment" || node.classList.contains("part")) continue;
+          const text = label(shape, room);
+          if (text) draw("text", { x: x + 5, y: tall / 2 + 4, class: `label ${state}` }, row.group, text);
         }
       }
       drawAxis(span, width);

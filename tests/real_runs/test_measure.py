@@ -1,0 +1,190 @@
+"""Measurements: every sample a row, accidents included, in interleaved blocks whose order is repeatable."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from weft.real_runs import machine
+from weft.real_runs import measure as module
+from weft.real_runs.measure import Configuration, MeasureError, Sample, measure, not_measurable
+from weft.simcore.target import TargetError
+
+Program = Callable[[str], str]
+
+
+def test_a_trivial_workload(program: Program) -> None:
+    target = program("import time\ndef main(ms=1):\n    time.sleep(ms / 1000)\n") + ":main"
+    asked = [Configuration({"ms": 1}), Configuration({"ms": 8})]
+    seen: list[tuple[int, int]] = []
+    short, long = measure(target, asked, repeat=3, timeout_seconds=20, progress=lambda *step: seen.append(step))
+    assert [short.configuration, long.configuration] == asked
+    assert [sample.block for sample in short.samples][:3] == [0, 1, 2]  # more follow on a busy machine
+    assert all(sample.status == "ok" and sample.threads == 1 for sample in short.samples + long.samples)
+    assert min(short.seconds()) >= 0.001
+    assert min(long.seconds()) >= 0.008
+    assert seen[:7] == [(done, 8) for done in range(1, 8)]
+    assert seen[-1][0] == seen[-1][1] >= 8
+
+
+def test_blocks_are_interleaved_in_an_order_that_the_seed_repeats(program: Program, tmp_path: Path) -> None:
+    log = tmp_path / "order.txt"
+    target = program(f"def main(name):\n    print(name, end='', file=open({str(log)!r}, 'a'))\n") + ":main"
+    orders: list[str] = []
+    for seed in (5, 5, 6):
+        log.write_text("")
+        measure(target, [Configuration({"name": name}) for name in "abcd"], repeat=4, seed=seed, timeout_seconds=20)
+        orders.append(log.read_text()[:20])  # a busy machine adds blocks
+    blocks = [orders[0][start : start + 4] for start in range(0, 20, 4)]  # a warm-up and four
+    assert all(sorted(block) == list("abcd") for block in blocks)
+    assert len(set(blocks)) > 1
+    assert orders[0] == orders[1] != orders[2]
+
+
+def test_the_run_ends_with_its_last_thread_and_stays_on_its_cores(program: Program, tmp_path: Path) -> None:
+    seen = tmp_path / "cores.txt"
+    source = f"""
+import os, threading, time
+def late():
+    time.sleep(0.01)
+    open({str(seen)!r}, "w").write(str(len(os.sched_getaffinity(0))))
+def main():
+    threading.Thread(target=late).start()
+"""
+    (result,) = measure(program(source) + ":main", [Configuration(cores=1)], repeat=1, timeout_seconds=20)
+    assert result.seconds()[0] >= 0.01
+    assert result.samples[0].threads == 2
+    assert seen.read_text() == "1"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "message"),
+    [
+        ("raise ValueError('no good')", "failed", "ValueError: no good"),
+        ("import sys; sys.exit(3)", "failed", "sys.exit(3)"),
+        ("import os; os._exit(7)", "crashed", "exit code 7"),
+        ("import os; os.kill(os.getpid(), 11)", "crashed", "SIGSEGV"),
+        ("import threading; threading.Event().wait()", "timeout", "0.3 s"),
+        ("[None for _ in iter(int, 1)]", "timeout", "0.3 s"),
+    ],
+)
+def test_what_goes_wrong_is_a_row(program: Program, body: str, status: str, message: str) -> None:
+    target = program(f"def main(): {body}\n") + ":main"
+    (result,) = measure(target, [Configuration()], repeat=1, timeout_seconds=0.3 if status == "timeout" else 20)
+    assert [sample.status for sample in result.samples] == [status, status]  # the warm-up and the run
+    assert message in result.samples[0].message
+    assert message in result.trouble()
+    assert result.seconds() == []
+
+
+def test_one_bad_run_does_not_spoil_the_others(program: Program, tmp_path: Path) -> None:
+    marks = tmp_path / "marks"
+    source = f"""
+import os
+def main():
+    with open({str(marks)!r}, "a") as file:
+        file.write("x")
+    if os.path.getsize({str(marks)!r}) == 3:
+        os._exit(1)
+"""
+    (result,) = measure(program(source) + ":main", [Configuration()], repeat=4, timeout_seconds=20)
+    assert [sample.status for sample in result.samples][:4] == ["ok", "crashed", "ok", "ok"]
+    assert "1 of " in result.trouble()
+    assert "runs crashed" in result.trouble()
+
+
+def test_a_program_that_never_works_is_given_up(program: Program) -> None:
+    (result,) = measure(program("def main(): 1 / 0\n") + ":main", [Configuration()], repeat=50, timeout_seconds=20)
+    assert len(result.samples) == 3
+
+
+def test_threads_left_over_do_not_meet_the_next_run(program: Program) -> None:
+    source = """
+import threading
+def main():
+    assert threading.active_count() == 1, threading.enumerate()
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+"""
+    (result,) = measure(program(source) + ":main", [Configuration()], repeat=3, timeout_seconds=20)
+    assert {sample.status for sample in result.samples} == {"ok"}
+
+
+def test_a_pool_that_is_never_shut_down_does_not_hang(program: Program) -> None:
+    source = """
+from concurrent.futures import ThreadPoolExecutor
+pool = ThreadPoolExecutor(1)
+def main():
+    pool.submit(int).result()
+"""
+    (result,) = measure(program(source) + ":main", [Configuration()], repeat=2, timeout_seconds=20)
+    assert {sample.status for sample in result.samples} == {"ok"}
+
+
+def test_scripts_and_their_arguments(program: Program) -> None:
+    target = program("import sys\nassert sys.argv[1:] == ['x'], sys.argv\nprint('not to be seen')\n")
+    (result,) = measure(target, [Configuration()], repeat=1, timeout_seconds=20, argv=["x"])
+    assert result.trouble() == ""
+
+
+@pytest.mark.slow
+def test_others_on_the_same_core_are_noticed(program: Program) -> None:
+    """A process that computes on the core of the measured one makes its thread wait, which the kernel counts."""
+    target = program(
+        "import time\ndef main():\n    end = time.process_time() + 0.05\n    while time.process_time() < end: pass\n"
+    )
+    core = machine.available_cores()[0]
+    hog = subprocess.Popen([sys.executable, "-c", f"import os\nos.sched_setaffinity(0, [{core}])\nwhile True: pass"])
+    try:
+        (result,) = measure(target + ":main", [Configuration(cores=1)], repeat=3, timeout_seconds=20)
+    finally:
+        hog.kill()
+        hog.wait()
+    assert len(result.samples) == 6  # three more blocks, in the hope of better times
+    delays = [sample.run_delay_seconds for sample in result.samples]
+    assert all(delay is not None and delay > 0.01 for delay in delays)
+    assert all(sample.disturbed for sample in result.samples)
+    assert result.clean_seconds() == []
+
+
+def test_more_threads_than_cores_make_no_verdict_on_disturbance() -> None:
+    answer = {"wall_ns": 100, "cpu_ns": 100, "run_delay_ns": 50, "threads": 9}
+    assert module._sample(0, answer, 2).disturbed is None
+    assert module._sample(0, {**answer, "threads": 3}, 2).disturbed is True
+    assert module._sample(0, {**answer, "threads": 3, "run_delay_ns": 4}, 2).disturbed is False
+    assert module._sample(0, {**answer, "run_delay_ns": None}, 9).disturbed is None
+
+
+def test_what_this_machine_cannot_measure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "available_cores", lambda: [0, 3])
+    monkeypatch.setattr(module, "gil_enabled", lambda: True)
+    monkeypatch.setattr(module, "gil_optional", lambda: False)
+    assert not_measurable(Configuration(cores=2)) == ""
+    assert "2 cores" in not_measurable(Configuration(cores=3))
+    assert "free-threading build" in not_measurable(Configuration(gil=False))
+    monkeypatch.setattr(module, "gil_optional", lambda: True)
+    assert not_measurable(Configuration(gil=False)) == ""
+
+
+def test_bad_input(program: Program) -> None:
+    target = program("def main(count=1): pass\n")
+    with pytest.raises(MeasureError, match="repeat is 0"):
+        measure(target, [Configuration()], repeat=0)
+    with pytest.raises(MeasureError, match="time limit of a run"):
+        measure(target, [Configuration()], timeout_seconds=-1)
+    with pytest.raises(MeasureError, match="cores=4096"):
+        measure(target, [Configuration(cores=4096)])
+    with pytest.raises(TargetError, match="no function 'mian'"):
+        measure(target + ":mian", [Configuration()])
+    with pytest.raises(TargetError, match="it takes count"):
+        measure(target + ":main", [Configuration({"size": 1})])
+    with pytest.raises(TargetError, match="no such file"):
+        measure("nowhere.py", [Configuration()])
+
+
+def test_samples_of_failed_runs_hold_no_numbers() -> None:
+    sample = Sample(1, "failed", message="x")
+    assert (sample.seconds, sample.cpu_seconds, sample.run_delay_seconds) == (None, None, None)
