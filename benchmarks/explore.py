@@ -90,7 +90,8 @@ class Contestant:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One run of one contestant on one row. ``seconds`` are its exploration's own, ``process_seconds`` the process's.
+    """One run of one contestant on one row. ``seconds`` are its exploration's own, ``process_seconds`` the process's,
+    ``cpu_seconds`` the exploration's on the processor (0 where only the process is measured).
 
     ``verdict``: as in contestants/answer.py, or ``failed`` when the process gave no answer (``note`` has its end).
     """
@@ -101,6 +102,7 @@ class Sample:
     verdict: str
     executions: int
     seconds: float
+    cpu_seconds: float
     orders: int | None
     process_seconds: float
     note: str
@@ -117,7 +119,7 @@ def main() -> None:
         samples = measure(contestants, chosen, options, Path(scratch))
     ended = load()
     print(*table(contestants, chosen, samples), sep="\n")
-    print(*remarks(contestants, options, began, ended), sep="\n")
+    print(*remarks(contestants, samples, options, began, ended), sep="\n")
     if options.json:
         write(Path(options.json), contestants, samples, options, began, ended)
     broken = [sample for sample in samples if sample.contestant == "weft" and not right(sample, chosen)]
@@ -248,17 +250,19 @@ def sample(contestant: Contestant, row: Row, options: argparse.Namespace, number
     except subprocess.TimeoutExpired:
         spent = perf_counter() - began
         return Sample(
-            number, row.name, contestant.name, "unfinished", 0, spent, None, spent, "killed at the time limit"
+            number, row.name, contestant.name, "unfinished", 0, spent, 0.0, None, spent, "killed at the time limit"
         )
     spent = perf_counter() - began
     if row.name == "cold-start":
         # All three end with 1 for a finding; a crash of Python does too, so the report must say what was found.
         found = done.returncode == 1 and "deadlock" in (done.stdout + done.stderr).lower()
         note = "" if found else (done.stdout + done.stderr)[-300:]
-        return Sample(number, row.name, contestant.name, "finding" if found else "failed", 0, spent, None, spent, note)
+        return Sample(
+            number, row.name, contestant.name, "finding" if found else "failed", 0, spent, 0.0, None, spent, note
+        )
     lines = done.stdout.strip().splitlines()
     if done.returncode or not lines or not lines[-1].startswith("{"):
-        return Sample(number, row.name, contestant.name, "failed", 0, spent, None, spent, done.stderr[-300:])
+        return Sample(number, row.name, contestant.name, "failed", 0, spent, 0.0, None, spent, done.stderr[-300:])
     answer = cast("dict[str, Any]", json.loads(lines[-1]))
     return Sample(
         number,
@@ -267,6 +271,7 @@ def sample(contestant: Contestant, row: Row, options: argparse.Namespace, number
         answer["verdict"],
         answer["executions"],
         round(answer["seconds"], 6),
+        round(answer["cpu_seconds"], 6),
         answer["orders"],
         round(spent, 3),
         answer["note"],
@@ -370,7 +375,9 @@ def times(ratio: float) -> str:
     return f"({ratio:.2g}x)" if ratio < 10 else f"({float(f'{ratio:.2g}'):,.0f}x)"
 
 
-def remarks(contestants: list[Contestant], options: argparse.Namespace, began: float, ended: float) -> list[str]:
+def remarks(
+    contestants: list[Contestant], samples: list[Sample], options: argparse.Namespace, began: float, ended: float
+) -> list[str]:
     lines = [
         "",
         f"Medians of {options.rounds} interleaved rounds; (x) times weft's time. Runs are executions of the program; "
@@ -378,6 +385,9 @@ def remarks(contestants: list[Contestant], options: argparse.Namespace, began: f
         f"reporting, without imports; cold start is the whole command. Cut off: after {options.limit:g} s. "
         f"Load average {began} before, {ended} after.",
     ]
+    rates = [f"{one.name} {rate:,.0f}" for one in contestants if (rate := cpu_rate(one, samples))]
+    if rates:
+        lines.append(f"Executions per CPU second, dining ordered: {', '.join(rates)}.")
     if any(one.name == "frontrun" and not one.missing for one in contestants):
         lines.append(
             "frontrun also switches at, and watches, accesses to shared variables; its form is a setup and workers. It "
@@ -391,6 +401,16 @@ def remarks(contestants: list[Contestant], options: argparse.Namespace, began: f
             "documentation says that it does not model ThreadPoolExecutor."
         )
     return [part for line in lines for part in folded(line)]
+
+
+def cpu_rate(contestant: Contestant, samples: list[Sample]) -> float:
+    """Executions per second of processor time on the exhaustive row without a finding; 0 when it was not run."""
+    rates = [
+        one.executions / one.cpu_seconds
+        for one in samples
+        if (one.row, one.contestant) == ("dining-ordered", contestant.name) and one.cpu_seconds
+    ]
+    return statistics.median(rates) if rates else 0.0
 
 
 def folded(text: str) -> list[str]:

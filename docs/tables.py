@@ -55,22 +55,24 @@ def api() -> str:
 
 
 def _signature(name: str, function: Callable[..., object]) -> str:
+    """One parameter a line, as ``ruff format`` writes a long call."""
     signature = inspect.signature(function)
-    parts: list[str] = []
-    keywords_only = False
+    lines = [f"{name}("]
+    keywords = False
     for parameter in signature.parameters.values():
-        if parameter.kind is parameter.KEYWORD_ONLY and not keywords_only:
-            keywords_only = True
-            parts.append("*")
-        parts.append(str(parameter))
-    returned = signature.return_annotation
-    return f"{name}({', '.join(parts)}) -> {returned}"
+        if parameter.kind is parameter.KEYWORD_ONLY and not keywords:
+            keywords = True
+            lines.append("    *,")
+        stars = "**" if parameter.kind is parameter.VAR_KEYWORD else ""
+        default = "" if parameter.default is parameter.empty else f" = {parameter.default!r}"
+        lines.append(f"    {stars}{parameter.name}: {parameter.annotation}{default},")
+    return "\n".join([*lines, f") -> {signature.return_annotation}"])
 
 
 def _plain(text: str) -> str:
     """A docstring as Markdown: double backquotes become single ones, indented parts a list."""
     lines: list[str] = []
-    for line in text.replace("``", "`").split("\n"):
+    for line in text.replace(":func:", "").replace("``", "`").split("\n"):
         if line.startswith("        "):
             lines.append(f"  {line.strip()}")
         elif line.startswith("    "):

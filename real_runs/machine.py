@@ -30,6 +30,20 @@ def gil_optional() -> bool:
     return bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 
+def busy_seconds() -> float | None:
+    """Processor time that everybody has used on this machine since it started, stolen time included; None: unknown.
+
+    In steps of 10 ms (``/proc/stat``, proc(5)).
+    """
+    try:
+        with open("/proc/stat", encoding="ascii") as file:
+            ticks = [int(value) for value in file.readline().split()[1:9]]
+    except (OSError, ValueError):
+        return None
+    user, nice, system, _, _, hard, soft, stolen = ticks
+    return (user + nice + system + hard + soft + stolen) / os.sysconf("SC_CLK_TCK")
+
+
 def processor() -> str:
     """The processor's name as the kernel gives it, or the architecture."""
     try:

@@ -7,6 +7,7 @@ knows the primitives only through the operation protocol, and nothing of sweeps,
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from collections.abc import Callable, Generator
@@ -639,6 +640,8 @@ class TimedWorld(World):
         with _interpreter_state(main), segments.watched(self) as watched:
             self._admit(main, 0)
             _world.active = self
+            # The collector must not walk through the tool's own objects in the middle of a measured segment.
+            gc.freeze()
             try:
                 self._drive()
             except Uncontrollable as error:
@@ -647,6 +650,7 @@ class TimedWorld(World):
                 stuck = self._stuck()
                 self._close()
                 _world.active = None
+                gc.unfreeze()
         refusal = takeover.refusal or refusal
         return TimedRun(
             makespan_ns=self._makespan_ns if self._makespan_ns >= 0 else self.clock.now_ns,

@@ -99,6 +99,7 @@ def run_prediction(
     quiet: bool,
     traces_in: str = "",
     timelines: list[int] | None = None,
+    timeout: float = 60.0,
 ) -> tuple[Prediction, list[str]]:
     """A prediction, or the end of the command with its message."""
     from . import scaling
@@ -115,6 +116,7 @@ def run_prediction(
                 seed=seed,
                 traces_in=traces_in,
                 timelines=timelines,
+                timeout_s=timeout,
                 progress=None if show is None else lambda now: show(now["done"], now["total"]),
             )
         except ChildError as error:
@@ -153,6 +155,14 @@ def run_validation(
     "--repeat", type=click.IntRange(1), default=5, show_default=True, metavar="N", help="Simulated runs each."
 )
 @click.option("--perfetto", type=click.Path(dir_okay=False), metavar="FILE", help="Write the last run's timeline.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=60.0,
+    show_default=True,
+    metavar="S",
+    help="Limit of one simulated run.",
+)
 def predict(
     target: str | None,
     args: tuple[str, ...],
@@ -167,6 +177,7 @@ def predict(
     machine: str,
     repeat: int,
     perfetto: str | None,
+    timeout: float,
 ) -> None:
     """Simulate TARGET on virtual cores; say how it scales and what holds it back.
 
@@ -194,6 +205,7 @@ def predict(
             quiet=quiet,
             traces_in=scratch if wanted else "",
             timelines=wanted,
+            timeout=timeout,
         )
         if not quiet and json_file != "-":
             click.echo(render(prediction), nl=False)

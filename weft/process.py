@@ -31,13 +31,15 @@ def run_job(
     *,
     limit_s: float,
     stall_s: float,
+    silence_s: float | None = None,
     seed: int = 0,
     progress: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
     """Run one job in a fresh interpreter and return its answer.
 
     ``limit_s`` bounds the whole job and ``stall_s`` one segment of the program: past both, with some grace, the child
-    is killed. Ctrl-C is passed on once, so that the child can answer with what it has.
+    is killed. ``silence_s`` kills it earlier, when it has not reported progress for that long. Ctrl-C is passed on
+    once, so that the child can answer with what it has.
 
     Raises:
         ChildError: bad target, gave up, killed, crashed; with the exit code to use.
@@ -45,12 +47,9 @@ def run_job(
     with tempfile.TemporaryDirectory(prefix="weft-") as scratch:
         stack_file = os.path.join(scratch, "stack")
         read_end, write_end = os.pipe()
-        job = {
-            **job,
-            "reply": write_end,
-            "stack_file": stack_file,
-            "stack_after_s": limit_s + stall_s + 2 * _GRACE_S - 1,
-        }
+        limit_s += stall_s + 2 * _GRACE_S
+        patience_s = silence_s or limit_s
+        job = {**job, "reply": write_end, "stack_file": stack_file, "stack_after_s": 0.9 * patience_s}
         job_file = Path(scratch) / "job.json"
         job_file.write_text(json.dumps(job), encoding="utf-8")
         interactive = bool(job.get("pdb"))
@@ -63,14 +62,16 @@ def run_job(
         )
         os.close(write_end)
         try:
-            answer = _listen(child, read_end, limit_s + stall_s + 2 * _GRACE_S, progress)
+            answer = _listen(child, read_end, limit_s, silence_s, progress)
         finally:
             os.close(read_end)
             if child.poll() is None:
                 child.kill()
             child.wait()
         if answer is None:
-            raise ChildError(_silent(child.returncode, stack_file, limit_s), 4 if child.returncode == -9 else 3)
+            raise ChildError(
+                _silent(child.returncode, stack_file, silence_s or limit_s), 4 if child.returncode == -9 else 3
+            )
     if "error" in answer:
         raise ChildError(internal_error(answer["error"]) if answer["code"] == 3 else answer["error"], answer["code"])
     return answer
@@ -80,21 +81,28 @@ _BOOT = "import sys; sys.path.append(sys.argv[1]); from weft.worker import main;
 
 
 def _listen(
-    child: subprocess.Popen[bytes], read_end: int, limit_s: float, progress: Callable[[dict[str, Any]], None] | None
+    child: subprocess.Popen[bytes],
+    read_end: int,
+    limit_s: float,
+    silence_s: float | None,
+    progress: Callable[[dict[str, Any]], None] | None,
 ) -> dict[str, Any] | None:
     """Read messages until the answer; None when the child ended or was killed without one."""
     selector = selectors.DefaultSelector()
     selector.register(read_end, selectors.EVENT_READ)
     deadline = monotonic() + limit_s
+    quiet_until = deadline if silence_s is None else monotonic() + silence_s
     rest = b""
     while True:
         try:
-            if not selector.select(max(0.0, deadline - monotonic())):
+            if not selector.select(max(0.0, min(deadline, quiet_until) - monotonic())):
                 child.kill()
                 return None
             data = os.read(read_end, 1 << 20)
             if not data:
                 return None
+            if silence_s is not None:
+                quiet_until = monotonic() + silence_s
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
                 message = json.loads(line)
@@ -111,7 +119,8 @@ def _listen(
 def _silent(code: int, stack_file: str, limit_s: float) -> str:
     if code == -signal.SIGKILL:
         stack = Path(stack_file).read_text(encoding="utf-8") if os.path.exists(stack_file) else ""
-        place = next((line.strip() for line in stack.splitlines() if line.strip().startswith("File")), "")
+        latest = stack.rpartition("most recent call first")[2]
+        place = next((line.strip() for line in latest.splitlines() if line.strip().startswith("File")), "")
         where = f" it was in: {place};" if place else ""
         return (
             f"the program did not answer within {limit_s:g} s and was stopped;{where} it probably blocks in a "

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -33,6 +33,7 @@ from .report_scaling import (
     label_of,
     percent,
     prediction_table,
+    times,
     validation_table,
 )
 from .report_svg import seconds
@@ -41,8 +42,8 @@ from .simcore.trace import Trace
 
 BYTES_MAX = 1_000_000
 """A report stays below this, so that it can be mailed and attached."""
-_SHAPES_IN_ALL = 6_000
-"""Shapes of all timelines together: about 600 kB, well below ``BYTES_MAX``."""
+_SHAPES_IN_ALL, _SHAPES_LEAST = 8_000, 500
+"""Shapes of all timelines together, about 100 bytes each: as many as fit, halved until the page does."""
 _TIMELINES_MAX = 16
 
 
@@ -169,11 +170,17 @@ class Report:
     # The page.
 
     def html(self) -> str:
-        """The whole page."""
+        """The whole page; timelines are drawn coarser when it would pass ``BYTES_MAX``."""
+        shapes = _SHAPES_IN_ALL
+        while len((page := self._page(shapes)).encode()) > BYTES_MAX and shapes > _SHAPES_LEAST:
+            shapes //= 2
+        return page
+
+    def _page(self, shapes: int) -> str:
         import jinja2
 
         def read(name: str) -> str:
-            return files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
+            return files("weft").joinpath("templates", name).read_text(encoding="utf-8")
 
         environment = jinja2.Environment(
             autoescape=True,
@@ -183,7 +190,7 @@ class Report:
             undefined=jinja2.StrictUndefined,
         )
         script = read("report.js")
-        sections, headlines = self._sections()
+        sections, headlines = self._sections(shapes)
         sentence, tone = self._verdict(headlines)
         return environment.get_template("report.html.j2").render(
             title=self.title,
@@ -210,9 +217,9 @@ class Report:
         path.write_text(self.html(), encoding="utf-8")
         return path
 
-    def _sections(self) -> tuple[list[tuple[str, Any]], list[Headline]]:
+    def _sections(self, shapes: int) -> tuple[list[tuple[str, Any]], list[Headline]]:
         count = sum(len(traces) for _, _, traces in self._checks) + len(self._traces)
-        shapes_max = min(SHAPES_MAX, _SHAPES_IN_ALL // max(min(count, _TIMELINES_MAX), 1))
+        shapes_max = min(SHAPES_MAX, shapes // max(min(count, _TIMELINES_MAX), 1))
         left = _TIMELINES_MAX
         sections: list[tuple[str, Any]] = []
         headlines: list[Headline] = []
@@ -355,7 +362,7 @@ def _predicted_line(anchor: str, name: str, runs: list[Run]) -> Headline:
             best = max(sped, key=lambda run: run.speedup or 0)
             words = label_of(best, axis, gil=False)
             where = {True: " with the GIL", False: " without the GIL", None: ""}[gil]
-            parts.append(f"{best.speedup:.2f}×{where} ({words})")
+            parts.append(f"{times(best.speedup or 0)}{where} ({words})")
     if parts:
         text = f"predicted speedup at best {', '.join(parts)}"
     else:
@@ -366,7 +373,7 @@ def _predicted_line(anchor: str, name: str, runs: list[Run]) -> Headline:
 
 
 _CLOSE_ENOUGH = 0.10
-"""A median error above this is said as a warning: the field's bar inside a stated envelope is 3-5 %, twice that is suspect."""
+"""A median error above this is a warning: published simulators reach 3-5 % inside their envelope, twice that is suspect."""
 
 
 def _measured_line(anchor: str, name: str, prediction: Prediction) -> Headline:
@@ -408,26 +415,30 @@ def _law(values: Any) -> str:
     if not isinstance(values, dict):
         return str(values)
     return ", ".join(
-        f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in values.items()
+        f"{key.replace('_', ' ')} {value:.4g}" if isinstance(value, float) else f"{key.replace('_', ' ')} {value}"
+        for key, value in cast(dict[str, Any], values).items()
     )
 
 
 def _machine(prediction: Prediction) -> list[str]:
-    """The machine in one line, from whatever the profile says of it."""
+    """The machine in one line, from whatever the profile or the machine's own description says of it."""
     found: dict[str, str] = {}
     for source in (prediction.profile, prediction.machine):
         if isinstance(source, str):
-            found["name"] = source
+            found["profile"] = source
         elif isinstance(source, dict):
-            inner = source.get("machine")
-            rows: dict[str, Any] = {"profile": source.get("name"), **(inner if isinstance(inner, dict) else {})}
-            if source is prediction.machine or not inner:
-                rows |= {key: value for key, value in source.items() if key not in ("schema", "samples", "machine")}
-            found |= {
-                key: str(value) for key, value in rows.items() if isinstance(value, str | int | float) and value != ""
-            }
-    return (
-        [", ".join(f"{key.replace('_', ' ')} {value}" for key, value in found.items() if not key.endswith("_ns"))]
-        if found
-        else []
-    )
+            rows = cast(dict[str, Any], source)
+            if "name" in rows:
+                found["profile"] = str(rows["name"])
+            about: Any = rows.get("machine") or (rows if "schema" not in rows else {})
+            if isinstance(about, dict):
+                found |= {key: _plain(value) for key, value in cast(dict[str, Any], about).items() if key != "name"}
+    words = [f"{key.replace('_', ' ')} {value}" for key, value in found.items() if value]
+    return [", ".join(words)] if words else []
+
+
+def _plain(value: Any) -> str:
+    """A JSON value in a line of text; nested objects are left out."""
+    if isinstance(value, list):
+        return " ".join(str(item) for item in cast(list[Any], value))
+    return "" if isinstance(value, dict) or value is None else str(value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from .checkers.finding import Finding, Result, Step
 from .report_svg import Markup
@@ -91,7 +91,8 @@ def _count(number: int, noun: str) -> str:
 
 def spent(result: Result) -> str:
     """How much was run: ``7 executions, 166 steps, 0.36 s, dpor``."""
-    return f"{_count(result.executions, 'execution')}, {_count(result.steps, 'step')}, {result.seconds:.2f} s, {result.engine}"
+    counts = f"{_count(result.executions, 'execution')}, {_count(result.steps, 'step')}"
+    return f"{counts}, {result.seconds:.2f} s, {result.engine}"
 
 
 def headline(result: Result, name: str, anchor: str) -> Headline:
@@ -135,7 +136,7 @@ def command_line(
 ) -> str:
     words = ["weft", command, target]
     for name, value in parameters.items():
-        values: list[Any] = value if isinstance(value, list) else [value]
+        values = cast(list[Any], value) if isinstance(value, list) else [value]
         words += ["--set", f"{name}={','.join(str(item) for item in values)}"]
     if engine != "dpor":
         words += ["--strategy", engine]

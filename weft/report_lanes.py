@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
 from .simcore.trace import NOTHING, Event, Op, Trace
 
@@ -57,7 +57,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Logical:
-    """One step of one thread in an explored trace. ``kind`` is ``take``, ``give``, ``blocked``, ``fail`` or ``other``."""
+    """One step of a thread in an explored trace. ``kind`` is ``take``, ``give``, ``blocked``, ``fail`` or ``other``."""
 
     step: int
     operation: str
@@ -95,10 +95,14 @@ def end_ns(trace: Trace) -> int:
 
 def label(trace: Trace, event: Event) -> str:
     """How a report names the event's operation: a blocked request by what it asks for."""
-    if event.operation in (Op.REQUEST, Op.BLOCK) and isinstance(event.extra, dict):
-        extra: dict[str, Any] = event.extra
-        return str(extra.get("operation", event.operation.label))
+    if event.operation in (Op.REQUEST, Op.BLOCK):
+        return str(_details(event).get("operation", event.operation.label))
     return event.operation.label
+
+
+def _details(event: Event) -> dict[str, Any]:
+    """The event's extra when it is a JSON object, else an empty one."""
+    return cast(dict[str, Any], event.extra) if isinstance(event.extra, dict) else {}
 
 
 _SCHEDULER = {
@@ -134,7 +138,7 @@ def _moments(events: list[Event]) -> list[Moment]:
         if event.operation is Op.MARK:
             found.append(Moment(event.time_ns or 0, str(event.extra)))
         elif event.operation is Op.FAIL:
-            extra: dict[str, Any] = event.extra if isinstance(event.extra, dict) else {}
+            extra = _details(event)
             text = f"{extra.get('type', 'failure')}: {extra.get('message', '')}".rstrip(": ")
             found.append(Moment(event.time_ns or 0, text, True))
     return found
@@ -157,7 +161,9 @@ class _Stretches:
         time = max(time, self._since)
         if self._doing is not None and time > self._since:
             self.found.append(Interval(self._since, time, self._doing, self._about, self._at))
-        self._doing, self._since, self._about, self._at = doing, time, about, at
+        self._doing = doing
+        self._since = time
+        self._about, self._at = about, at
 
 
 def _wait(trace: Trace, event: Event) -> str:
@@ -209,7 +215,7 @@ def _observed(trace: Trace, events: list[Event], until: int) -> list[Interval]:
 
 
 def _sleep_ns(event: Event) -> int:
-    extra: dict[str, Any] = event.extra if isinstance(event.extra, dict) else {}
+    extra = _details(event)
     return int(extra["ns"]) if "ns" in extra else round(float(extra.get("seconds", 0)) * 1e9)
 
 
@@ -239,7 +245,7 @@ def step_lanes(trace: Trace) -> list[StepLane]:
 
 
 def _give_back(found: dict[int, StepLane], holding: dict[int, list[Held]], event: Event) -> None:
-    """A release ends the releasing thread's hold, or that of whoever holds it: a lock may be released by another thread."""
+    """A release ends the releasing thread's hold, else that of whoever holds it: locks may be released by others."""
     for owner in (event.thread, *holding):
         held = holding.get(owner, [])
         for position in range(len(held) - 1, -1, -1):
@@ -266,7 +272,7 @@ class Mixture:
 
 
 def condensed(lane: Lane, resolution: int) -> tuple[list[Interval], list[Mixture]]:
-    """The lane with runs of intervals shorter than ``resolution`` nanoseconds taken together, each at most that long."""
+    """The lane with runs of intervals shorter than ``resolution`` nanoseconds taken together, none longer than that."""
     intervals: list[Interval] = []
     mixtures: list[Mixture] = []
     run: list[Interval] = []

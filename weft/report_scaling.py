@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -73,9 +73,9 @@ class Run(msgspec.Struct, kw_only=True):
     def measurements(self) -> list[float]:
         """The raw samples in seconds, from a list of numbers or of objects with ``seconds``."""
         found: list[float] = []
-        items: list[Any] = self.samples if isinstance(self.samples, list) else []
+        items = cast(list[Any], self.samples) if isinstance(self.samples, list) else []
         for item in items:
-            value = item.get("seconds") if isinstance(item, dict) else item
+            value = cast(dict[str, Any], item).get("seconds") if isinstance(item, dict) else item
             if isinstance(value, int | float) and not isinstance(value, bool):
                 found.append(float(value))
         return found
@@ -103,7 +103,7 @@ class Prediction(msgspec.Struct, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """What the sweep varies: ``x`` is ``cores`` or a parameter, empty when neither does; ``others`` tell the series apart."""
+    """What a sweep varies: ``x`` is ``cores`` or a parameter, or empty; ``others`` tell the series apart."""
 
     x: str
     others: list[str]
@@ -166,7 +166,7 @@ def _is_number(value: Any) -> bool:
 
 
 def axis_of(runs: list[Run]) -> Axis:
-    """Cores when they vary; else the number of workers or threads; else the first parameter that is a varying number."""
+    """Cores when they vary; else the workers or threads; else the first parameter that is a varying number."""
     names = ["cores", *dict.fromkeys(name for run in runs for name in run.params)]
     varying = [name for name in names if len({repr(value_of(run, name)) for run in runs}) > 1]
     numbers = [name for name in varying if all(_is_number(value_of(run, name)) for run in runs)]
@@ -256,7 +256,7 @@ class _Scale:
 
 
 def charts(runs: list[Run]) -> list[Chart]:
-    """Speedup when the runs have it, and seconds when they were measured; nothing for a single run."""
+    """Speedup when the runs have it, and seconds; nothing for a single run."""
     if len(runs) < 2:
         return []
     axis = axis_of(runs)
@@ -267,15 +267,12 @@ def charts(runs: list[Run]) -> list[Chart]:
     if len(found) > SERIES_MAX:
         note = f"The first {SERIES_MAX} of {len(found)} series are drawn; the table has them all."
         found = found[:SERIES_MAX]
-    measured = any(run.measured_seconds is not None for run in runs)
     drawn: list[Chart] = []
     speedups = [(series, _speedup_points(series, axis)) for series in found]
     if all(points for _, points in speedups):
         drawn.append(_chart("Speedup", speedups, axis, note, ideal=axis.x in ("cores", "workers", "threads")))
-    if measured or not drawn:
-        times = [(series, _seconds_points(series, axis)) for series in found]
-        drawn.append(_chart("Seconds", times, axis, note, ideal=False))
-    return drawn
+    taken = [(series, _seconds_points(series, axis)) for series in found]
+    return [*drawn, _chart("Seconds", taken, axis, note, ideal=False)]
 
 
 def _seconds_points(series: Series, axis: Axis) -> list[_Point]:
@@ -338,7 +335,7 @@ def _spoken(point: _Point) -> str:
 
 def _frame(title: str, axis: Axis, xs: list[float], scale: _Scale, top: float) -> Markup:
     parts: list[Markup] = []
-    for value in ticks(0, top * 1.05, 5):
+    for value in ticks(0, top * 1.05, 6):
         y = scale.y(value)
         parts.append(element("line", x1=_PLOT_LEFT, x2=_PLOT_RIGHT, y1=y, y2=y, class_="zero" if value == 0 else None))
         parts.append(element("text", f"{value:.4g}", x=_PLOT_LEFT - 8, y=y + 4, text_anchor="end"))
@@ -425,7 +422,7 @@ def percent(share: float, *, signed: bool = False) -> str:
     """``+2.1 %`` with a true minus sign; one decimal below ten percent."""
     value = 100 * share
     digits = 1 if abs(value) < 10 else 0
-    return f"{value:{'+' if signed else ''}.{digits}f} %".replace("-", "−")
+    return f"{value:{'+' if signed else ''}.{digits}f} %".replace("-", "\N{MINUS SIGN}")
 
 
 def _configuration(runs: list[Run]) -> tuple[list[str], list[bool], list[list[str]]]:
@@ -446,11 +443,16 @@ def _configuration(runs: list[Run]) -> tuple[list[str], list[bool], list[list[st
     return columns, numeric, cells
 
 
+def times(factor: float) -> str:
+    """``3.12×``."""
+    return f"{factor:.2f}\N{MULTIPLICATION SIGN}"
+
+
 def _speedup(run: Run) -> str:
     if run.speedup is None:
         return ""
     interval = run.speedup_interval
-    return f"{run.speedup:.2f}×" + ("" if interval is None else f" [{interval[0]:.2f}, {interval[1]:.2f}]")
+    return times(run.speedup) + ("" if interval is None else f" [{interval[0]:.2f}, {interval[1]:.2f}]")
 
 
 def prediction_table(runs: list[Run]) -> Table:

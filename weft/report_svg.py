@@ -9,10 +9,6 @@ from collections.abc import Iterator
 from html import escape
 from math import floor, log10
 
-MONO_WIDTH = 0.61
-"""Width of one character of a monospaced font, in font sizes: DejaVu Sans Mono, the widest of the common ones, has 0.602."""
-SANS_WIDTH = 0.57
-"""Mean width of a character of a proportional interface font, in font sizes; bold text and capitals run wider."""
 _STEPS = (1, 2, 5, 10)
 
 
@@ -27,7 +23,7 @@ class Markup(str):
 
 
 def element(tag: str, *children: str | Markup, **attributes: str | float | None) -> Markup:
-    """One element. ``class_`` is written ``class``, other underscores become hyphens; attributes that are None are left out."""
+    """One element. ``class_`` becomes ``class``, other underscores hyphens; attributes that are None are left out."""
     parts = [f"<{tag}"]
     for name, value in attributes.items():
         if value is not None:
@@ -47,13 +43,8 @@ def number(value: float) -> str:
     return "0" if text == "-0" else text
 
 
-def text_width(text: str, size: float, *, mono: bool = False) -> float:
-    """About how wide ``text`` is drawn, in the unit of ``size``."""
-    return len(text) * size * (MONO_WIDTH if mono else SANS_WIDTH)
-
-
 def shorten(text: str, length: int) -> str:
-    """At most ``length`` characters, cut in the middle: names differ at both ends (``server.workers[0].queue.mutex``)."""
+    """At most ``length`` characters, cut in the middle: names differ at both ends (``server.workers[0].mutex``)."""
     if len(text) <= length:
         return text
     head = (length - 1) // 2

@@ -25,8 +25,8 @@ from .report_lanes import (
 from .report_svg import Markup, duration, element, join, seconds, ticks, time_unit
 from .simcore.trace import Trace
 
-SHAPES_MAX = 3000
-"""Shapes of one timeline: about 300 kB of markup, and few enough to be moved at every turn of the wheel."""
+SHAPES_MAX = 4000
+"""Shapes of one timeline: about 400 kB of markup, and few enough to be moved at every turn of the wheel."""
 _AXIS = 24
 _CLASSES = {
     Doing.RUNNING: "running",
@@ -195,8 +195,8 @@ def _within_budget(found: list[Lane], end: int, shapes_max: int) -> tuple[list[_
         drawn = [_Drawn(*condensed(lane, round(resolution)), lane.moments) for lane in found]
     if any(lane.mixtures for lane in drawn):
         notes.append(
-            f"States shorter than {duration(resolution)} are drawn together: a stacked piece shows how much of its time "
-            "went to each state."
+            f"States shorter than {duration(resolution)} are drawn together: a stacked piece shows how much of its "
+            "time went to each state."
         )
     if dropped:
         notes.append(f"{dropped:,} of {moments:,} marks are left out of the drawing.")
@@ -251,7 +251,7 @@ def _described(state: str, about: str, at: str) -> str:
 _STEP_SHOWN = 60
 """Steps in view at first; longer executions open on the end, where the failure is."""
 _BOX = 24
-_HOLD = 6
+_HOLD = 14
 _LEVELS_MAX = 4
 
 
@@ -269,7 +269,7 @@ def _steps(trace: Trace, steps_max: int) -> Timeline:
         pitches.append(_BOX + 8 + levels * (_HOLD + 2))
         groups.append(_step_lane(lane, top, span, levels, texts))
         top += pitches[-1]
-    notes = ["A step is one operation that took effect; thin bars below a lane show how long an object was held."]
+    notes = ["A step is one operation that took effect; the bars below a lane show how long an object was held."]
     if first > 1:
         notes.append(f"Drawn are the last {steps_max:,} of {count:,} steps.")
     used = {_STEP_CLASSES[step.kind] for lane in found for step in lane.steps}

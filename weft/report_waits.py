@@ -19,7 +19,7 @@ _ARC = 34
 _NAME_SIZE, _NOTE_SIZE = 13, 11
 _NAME_LENGTH, _NOTE_LENGTH = 18, 23
 _CYCLE_MAX = 12
-"""Boxes of a cycle that are drawn; a longer one is folded in the middle, since the sentences beside it name every thread."""
+"""Boxes of a cycle that are drawn; a longer one is folded in the middle, the sentences beside it name every thread."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from .simcore.prediction import Configuration, Prediction
     from .simcore.profile import Profile
 
-PREDICT_S = 600.0
+PREDICT_S = 3600.0
 """How long a whole prediction may take in real time."""
+RUN_S = 60.0
+"""How long one simulated run may take in real time."""
 
 
 def predict(
@@ -27,7 +29,7 @@ def predict(
     seed: int,
     traces_in: str = "",
     timelines: list[int] | None = None,
-    limit_s: float = PREDICT_S,
+    timeout_s: float = RUN_S,
     progress: Callable[[dict[str, Any]], None] | None = None,
 ) -> tuple[Prediction, list[str]]:
     """Predict in a fresh child process; (prediction, trace files of the ``timelines``, which are configuration numbers).
@@ -52,7 +54,7 @@ def predict(
         "traces_in": traces_in,
         "timelines": timelines or [],
     }
-    answer = run_job(job, limit_s=limit_s, stall_s=0.0, seed=seed, progress=progress)
+    answer = run_job(job, limit_s=PREDICT_S, stall_s=0.0, silence_s=timeout_s, seed=seed, progress=progress)
     return msgspec.convert(answer["result"], Prediction), answer["traces"]
 
 

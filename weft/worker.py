@@ -55,7 +55,7 @@ def _serve(job: dict[str, Any], reply: _Reply) -> int:
 
     place = job.get("stack_file")
     if place:
-        faulthandler.dump_traceback_later(job["stack_after_s"], file=open(place, "w"), exit=False)  # noqa: SIM115
+        faulthandler.dump_traceback_later(job["stack_after_s"], file=open(place, "w"), repeat=True)  # noqa: SIM115
     try:
         target = parse_target(job["target"], job["argv"])
         target.prepare()
@@ -141,7 +141,7 @@ def _predict(job: dict[str, Any], target: Any, reply: _Reply) -> int:
 
     def progress(done: int, total: int) -> None:
         nonlocal sent
-        if perf_counter() - sent > _PROGRESS_S:
+        if perf_counter() - sent > _PROGRESS_S or done == total:
             sent = perf_counter()
             reply.send({"progress": {"done": done, "total": total}})
 

@@ -15,11 +15,13 @@ Verdict = Literal["clean", "finding", "unfinished", "inconclusive", "cannot"]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One measured exploration. ``seconds``: of the exploring call with its report, without imports."""
+    """One measured exploration. ``seconds``: of the exploring call with its report, without imports;
+    ``cpu_seconds``: processor time of all its threads in that call, which a busy machine changes less."""
 
     verdict: Verdict
     executions: int = 0
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     orders: int | None = None
     note: str = ""
 

@@ -12,7 +12,7 @@ import importlib
 import queue
 import threading
 from collections.abc import Callable
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 from answer import Answer, Question, question
@@ -143,20 +143,20 @@ def main() -> None:
     asked = question()
     orders: set[tuple[int, ...]] = set()
     options = arguments(asked, orders)
-    began = perf_counter()
+    began, began_cpu = perf_counter(), process_time()
     result: Any = frontrun.explore(**options, reproduce_on_failure=0, total_timeout=asked.limit)
-    seconds = perf_counter() - began
+    seconds, cpu_seconds = perf_counter() - began, process_time() - began_cpu
     seen = len(orders) if asked.row.startswith("append-") else None
     executions = int(result.num_explored)
     if result.property_holds is None:
-        Answer("inconclusive", executions, seconds, seen, str(result.inconclusive_reason)[:200]).send()
+        Answer("inconclusive", executions, seconds, cpu_seconds, seen, str(result.inconclusive_reason)[:200]).send()
     # Past its time limit it answers with what it has; a failure found before then still counts.
     cut_off = seconds >= asked.limit
     if result.property_holds:
-        Answer("unfinished" if cut_off else "clean", executions, seconds, seen).send()
+        Answer("unfinished" if cut_off else "clean", executions, seconds, cpu_seconds, seen).send()
     finished = asked.row != "dining-all" or not cut_off
     note = str(result.explanation or "").partition("\n")[0][:200]
-    Answer("finding" if finished else "unfinished", executions, seconds, seen, note).send()
+    Answer("finding" if finished else "unfinished", executions, seconds, cpu_seconds, seen, note).send()
 
 
 if __name__ == "__main__":

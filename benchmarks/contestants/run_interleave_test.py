@@ -36,7 +36,7 @@ def main() -> None:
     orders: Orders = set()
     run = program(asked.row, asked.philosophers, orders)
     kind: Any = interleave_test.DFSStrategy if systematic else interleave_test.RandomStrategy
-    began = perf_counter()
+    began, began_cpu = perf_counter(), process_time()
     result: Any = interleave_test.explore(
         run,
         iterations=ENDLESS,
@@ -45,14 +45,14 @@ def main() -> None:
         exclude=[str(Path(__file__).parent)],
         raise_on_failure=False,
     )
-    seconds = perf_counter() - began
+    seconds, cpu_seconds = perf_counter() - began, process_time() - began_cpu
     failure = result.failure
     verdict = "clean" if result.exhausted else "unfinished"
     if failure is not None:
         verdict = "finding" if failure.kind == "deadlock" else "inconclusive"
     note = "" if failure is None else f"{failure.kind}: {failure.exception or failure.details}"[:200]
     seen = len(orders) if asked.row.startswith("append-") else None
-    Answer(verdict, result.schedules_run, seconds, seen, note).send()
+    Answer(verdict, result.schedules_run, seconds, cpu_seconds, seen, note).send()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from time import perf_counter
+from time import perf_counter, process_time
 
 from answer import Answer, Question, question
 from programs import Orders, Program, program
@@ -25,16 +25,17 @@ def main() -> None:
     importlib.import_module("networkx")
     importlib.import_module("numpy")
     quiet_garbage()
-    began = perf_counter()
+    began, began_cpu = perf_counter(), process_time()
     explored = to_first_finding(run, asked) if asked.row == "dining-first" else exploration(run, asked)
     findings = record_problems(run, explored, Header(asked.row, "explored", "", {}, asked.seed))
-    seconds = perf_counter() - began
+    seconds, cpu_seconds = perf_counter() - began, process_time() - began_cpu
     if explored.gave_up:
         Answer("inconclusive", note=explored.gave_up).send()
     Answer(
         "finding" if findings else "clean" if explored.exhaustive else "unfinished",
         explored.executions,
         seconds,
+        cpu_seconds,
         len(orders) if asked.row.startswith("append-") else None,
         ", ".join(sorted({finding.rule for finding, _, _ in findings})),
     ).send()

@@ -91,7 +91,7 @@ def test_verdicts_orders_times_and_ratios_in_a_full_table(script: Any) -> None:
 
     def sample(row: str, name: str, verdict: str, executions: int, seconds: float, orders: int | None = None) -> Any:
         note = "stops at first finding" if verdict == "cannot" else ""
-        return script.Sample(0, row, name, verdict, executions, seconds, orders, seconds, note)
+        return script.Sample(0, row, name, verdict, executions, seconds, seconds, orders, seconds, note)
 
     samples = [
         sample("append-3x2", "weft", "clean", 90, 0.015, 90),
@@ -121,7 +121,7 @@ def test_only_the_right_answer_counts_for_weft(script: Any) -> None:
     chosen = script.rows(4)
 
     def right(row: str, verdict: str, orders: int | None = None) -> bool:
-        return script.right(script.Sample(0, row, "weft", verdict, 1, 1.0, orders, 1.0, ""), chosen)
+        return script.right(script.Sample(0, row, "weft", verdict, 1, 1.0, 1.0, orders, 1.0, ""), chosen)
 
     assert right("append-3x2", "clean", 90)
     assert not right("append-3x2", "clean", 89)

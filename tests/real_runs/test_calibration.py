@@ -56,6 +56,7 @@ def test_every_probe_keeps_its_samples(quick: tuple[Profile, float]) -> None:
         assert row["n"] >= 1, name
         assert low <= row["median"] <= high, name
         assert 1 <= len(row["raw"]) <= 200, name
+        assert row["disturbed"] >= 0, name
 
 
 def test_the_machine_is_described_and_nothing_is_left_changed(quick: tuple[Profile, float]) -> None:
@@ -89,6 +90,22 @@ def test_profiles_by_name(tmp_path: Path) -> None:
 def test_an_unknown_profile_is_named_with_those_there_are() -> None:
     with pytest.raises(ProfileError, match=r"no machine profile 'laptop'.*reference-2core.*weft calibrate"):
         find_profile("laptop")
+
+
+def test_a_disturbed_probe_is_repeated_and_the_quietest_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: dict[str, list[float]] = {}
+
+    def attempt(probe: calibration.Probe, seconds: float) -> dict[str, object]:
+        shares = tried.setdefault(probe.name, [0.5, 0.1, 0.3, 0.2] if probe.name == "lock" else [0.0])
+        share = shares.pop(0)
+        return {"median": 1000 * (1 + share), "disturbed": share}
+
+    monkeypatch.setattr(calibration, "attempt", attempt)
+    profile = calibrate(seconds_max=30)
+    assert tried["lock"] == []
+    assert profile.samples["lock"]["disturbed"] == 0.1
+    assert profile.lock_ns == 1100
+    assert profile.queue_ns == 1000
 
 
 def test_no_time_is_an_error() -> None:

@@ -22,6 +22,9 @@
     });
   }
 
+  // Boxes that do not scroll need no stop on the way of the Tab key.
+  for (const box of document.querySelectorAll(".scroll")) if (box.scrollWidth <= box.clientWidth) box.removeAttribute("tabindex");
+
   addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((each) => (each.open = true)));
 
   const readable = (nanoseconds) => {
@@ -64,7 +67,8 @@
       const [state, about] = plain.split(/: (.*)/s);
       const space = plain.indexOf(" ");
       const wordings = steps
-        ? [plain, shape.state === "other" ? "" : plain.slice(space + 1), space < 0 ? "" : plain.slice(0, space)]
+        ? [plain, plain.replace(/, blocked$/, ""), shape.state === "other" ? "" : plain.slice(space + 1).replace(/, blocked$/, ""),
+          space < 0 ? "" : plain.slice(0, space)]
         : [about, about?.replace(/^.* of /, ""), state];
       const whole = wordings.find((text) => text && fits(text));
       if (whole || room < 60) return whole ?? "";
