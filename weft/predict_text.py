@@ -8,9 +8,12 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from msgspec.structs import replace
+
 from weft.simcore.prediction import PredictedRun, Prediction, UnfinishedRun
 
 WIDTH = 80
+_SCALES = 1.05
 _COLUMNS = (("cores", 6), ("gil", 4), ("seconds", 10), ("speedup", 8), ("[from, to]", 14), ("used", 5))
 _SHARES = (("run", 6), ("ready", 6), ("lock", 5), ("gil", 4), ("io", 4), ("idle", 5))
 _STATES = ("running", "ready", "lock wait", "gil wait", "io", "idle")
@@ -19,9 +22,12 @@ _STATES = ("running", "ready", "lock wait", "gil wait", "io", "idle")
 def render(prediction: Prediction) -> str:
     """The whole text, ending in a newline."""
     lines = _wrapped(_headline(prediction))
+    fixed, prediction = _varying(prediction)
+    if fixed:
+        lines += _wrapped(f"with {_parameters(fixed)}")
     if prediction.runs:
         lines += ["", *_table(prediction), "", *_explanation(prediction)]
-        lines += _bottlenecks(prediction.runs) + _latencies(prediction.runs) + _laws(prediction.laws)
+        lines += _bottlenecks(prediction.runs) + _latencies(prediction.runs) + _laws(prediction)
     for run in prediction.unfinished:
         lines += ["", *_unfinished(run)]
     if prediction.limits:
@@ -34,6 +40,26 @@ def render(prediction: Prediction) -> str:
 def _headline(prediction: Prediction) -> str:
     runs = "1 run" if prediction.repeat == 1 else f"median of {prediction.repeat} runs"
     return f"{prediction.target or 'prediction'}: {runs} in virtual time each, machine profile {prediction.profile!r}"
+
+
+def _varying(prediction: Prediction) -> tuple[dict[str, Any], Prediction]:
+    """The parameters that are the same in every configuration, and the prediction without them."""
+    rows = [*prediction.runs, *prediction.unfinished]
+    if len(rows) < 2:
+        return {}, prediction
+    fixed = {
+        name: value for name, value in rows[0].params.items() if all(row.params.get(name) == value for row in rows)
+    }
+
+    def strip(row: Any) -> Any:
+        return replace(row, params={name: value for name, value in row.params.items() if name not in fixed})
+
+    return fixed, replace(
+        prediction,
+        base=[strip(row) for row in prediction.base],
+        runs=[strip(row) for row in prediction.runs],
+        unfinished=[strip(row) for row in prediction.unfinished],
+    )
 
 
 def _wrapped(text: str, first: str = "", rest: str | None = None) -> list[str]:
@@ -118,13 +144,19 @@ def _latencies(runs: list[PredictedRun]) -> list[str]:
     return lines
 
 
-def _laws(laws: dict[str, dict[str, Any]]) -> list[str]:
+def _laws(prediction: Prediction) -> list[str]:
+    """The fitted laws of the modes that gain from cores at all: a flat line fits anything."""
+    scaling = {f"gil {'on' if run.gil else 'off'}" for run in prediction.runs if run.speedup >= _SCALES}
     lines: list[str] = []
-    for mode, law in laws.get("amdahl", {}).items():
+    for mode, law in prediction.laws.get("amdahl", {}).items():
+        if mode not in scaling:
+            continue
         limit = "no limit" if law["speedup_max"] is None else f"at most {law['speedup_max']:.2f}x"
         text = f"Amdahl, {mode}: {100 * law['serial_fraction']:.1f} % serial, {limit} (off by up to"
         lines += _wrapped(f"{text} {100 * law['error']:.1f} %)")
-    for mode, law in laws.get("usl", {}).items():
+    for mode, law in prediction.laws.get("usl", {}).items():
+        if mode not in scaling:
+            continue
         best = "" if law["cores_best"] is None else f", best at {law['cores_best']:.1f} cores"
         text = f"USL, {mode}: contention {law['contention']:.4f}, coherency {law['coherency']:.5f}{best}"
         lines += _wrapped(f"{text} (off by up to {100 * law['error']:.1f} %)")

@@ -16,8 +16,9 @@ _BOX_WIDTH, _BOX_HEIGHT = 156, 46
 _LEFT, _RIGHT = 4, WIDTH - 4 - _BOX_WIDTH
 _PITCH = 92
 _ARC = 34
-_NAME_SIZE, _NOTE_SIZE = 13, 11
-_NAME_LENGTH, _NOTE_LENGTH = 18, 23
+_INSET = 26
+"""How far the vertical lines stand from a box's outer edge: the room beside them is for the words on the line."""
+_NAME_LENGTH, _NOTE_LENGTH = 17, 21
 _CYCLE_MAX = 12
 """Boxes of a cycle that are drawn; a longer one is folded in the middle, the sentences beside it name every thread."""
 
@@ -169,12 +170,11 @@ def _draw_loop(loop: Loop, identity: str) -> tuple[Markup, float]:
 def _line(
     start: tuple[float, float], end: tuple[float, float], verb: str, at: str, bottom: float, identity: str
 ) -> Markup:
-    middle = _BOX_WIDTH / 2
     (x1, y1), (x2, y2) = start, end
     if x1 == x2:
         downward = y2 > y1
         from_y, to_y = (y1 + _BOX_HEIGHT, y2 - 2) if downward else (y1, y2 + _BOX_HEIGHT + 2)
-        x = x1 + middle
+        x = _track(x1)
         path = f"M{x:.0f} {from_y:.0f}V{to_y:.0f}"
         centre = (from_y + to_y) / 2
         label_x, anchor = (x - 9, "end") if x1 == _RIGHT else (x + 9, "start")
@@ -185,7 +185,7 @@ def _line(
         bend = min(y1, y2) - _ARC + 8 if upward else bottom + _ARC - 8
         curve = 12 if x2 > x1 else -12
         turn = 12 if upward else -12
-        xa, xb = x1 + middle, x2 + middle
+        xa, xb = _track(x1), _track(x2)
         path = (
             f"M{xa:.0f} {edge_1:.0f}V{bend + turn:.0f}Q{xa:.0f} {bend:.0f} {xa + curve:.0f} {bend:.0f}"
             f"H{xb - curve:.0f}Q{xb:.0f} {bend:.0f} {xb:.0f} {bend + turn:.0f}V{edge_2:.0f}"
@@ -194,6 +194,11 @@ def _line(
         y = bend - 8 if upward else bend + 17
         words = element("text", shorten(text, 48), x=WIDTH / 2, y=y, class_="verb", text_anchor="middle")
     return element("g", element("path", d=path, class_="wait", marker_end=f"url(#{identity}-fixed)"), words)
+
+
+def _track(x: float) -> float:
+    """Where the loop runs through a box at ``x``."""
+    return x + _INSET if x == _LEFT else x + _BOX_WIDTH - _INSET
 
 
 def _words(verb: str, at: str, x: float, y: float, anchor: str) -> Markup:
@@ -207,15 +212,24 @@ def _box(box: Box, x: float, y: float, *, on_cycle: bool = False, ghost: bool = 
     kind = "thread" if box.thread else "object"
     classes = f"box {kind}{' cycle' if on_cycle else ''}{' ghost' if ghost or box.folded else ''}"
     centre = x + _BOX_WIDTH / 2
-    note = box.note or kind
+    first, second = _two_lines(box.name)
+    below = (second, "name") if second else (shorten(box.note or kind, _NOTE_LENGTH), "note")
     return element(
         "g",
         element("title", f"{kind} {box.name}"),
         element("rect", x=x, y=y, width=_BOX_WIDTH, height=_BOX_HEIGHT, rx=23 if box.thread else 4),
-        element("text", shorten(box.name, _NAME_LENGTH), x=centre, y=y + 20, class_="name", text_anchor="middle"),
-        element("text", shorten(note, _NOTE_LENGTH), x=centre, y=y + 36, class_="note", text_anchor="middle"),
+        element("text", first, x=centre, y=y + 20, class_="name", text_anchor="middle"),
+        element("text", below[0], x=centre, y=y + 36, class_=below[1], text_anchor="middle"),
         class_=classes,
     )
+
+
+def _two_lines(name: str) -> tuple[str, str]:
+    """A name too long for one line, broken after a separator where there is one."""
+    if len(name) <= _NAME_LENGTH:
+        return name, ""
+    cut = max((name.rfind(mark, 4, _NAME_LENGTH) + 1 for mark in ".-_/: ["), default=0) or _NAME_LENGTH
+    return name[:cut], shorten(name[cut:], _NAME_LENGTH)
 
 
 def _draw_row(

@@ -94,7 +94,7 @@
           const tall = Number(node.getAttribute("height"));
           if (room < 20 || tall < 13 || state === "moment" || node.classList.contains("part")) continue;
           const text = label(shape, room);
-          if (text) draw("text", { x: x + 5, y: tall / 2 + 4, class: `label ${state}` }, row.group, text);
+          if (text) draw("text", { x: x + 5, y: Number(node.getAttribute("y") ?? 0) + tall / 2 + 4, class: `label ${state}` }, row.group, text);
         }
       }
       drawAxis(span, width);
