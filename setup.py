@@ -6,7 +6,10 @@ All metadata is in ``pyproject.toml``; only what setuptools cannot express there
 from setuptools import find_packages, setup
 
 package_dir = {"weft": "weft"}
-packages = ["weft", *(f"weft.{sub}" for sub in find_packages("weft", exclude=["simcore*", "checkers*", "models*", "real_runs*"]))]
+packages = [
+    "weft",
+    *(f"weft.{sub}" for sub in find_packages("weft", exclude=["simcore*", "checkers*", "models*", "real_runs*"])),
+]
 for folder in ("simcore", "checkers", "models", "real_runs"):
     package_dir[f"weft.{folder}"] = folder
     packages += [f"weft.{folder}", *(f"weft.{folder}.{sub}" for sub in find_packages(folder))]

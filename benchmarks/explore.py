@@ -346,17 +346,21 @@ def cell(row: Row, samples: list[Sample], reference: float) -> tuple[str, str]:
     verdicts = {sample.verdict for sample in samples}
     if verdicts == {"cannot"}:
         return "cannot:", samples[0].note
+    if "failed" in verdicts:
+        return "failed", "its end is in the JSON"
     seconds = median_seconds(samples)
     executions = round(statistics.median(sample.executions for sample in samples))
     words = "/".join(sorted(said(row, verdict) for verdict in verdicts))
     counted = [sample.orders for sample in samples if sample.orders is not None]
-    first = f"{words}, {executions:,} run{'s' if executions != 1 else ''}"
+    first = words
     if counted:
-        first = f"{round(statistics.median(counted))} of {row.orders}, {words}, {executions:,}"
-    if row.name == "cold-start":
-        first = words
+        first = f"{round(statistics.median(counted))} of {row.orders}, {words}"
+    # Where rounds ended differently there is no room for a count, and little sense in one.
+    if row.name != "cold-start" and len(verdicts) == 1:
+        first += f", {executions:,}" + ("" if counted else " run" if executions == 1 else " runs")
     rate = f", {executions / seconds:,.0f}/s" if executions >= 10 else ""
-    ratio = "" if seconds == reference else f" {times(seconds / reference)}"
+    more = ">" if "unfinished" in verdicts else ""
+    ratio = "" if seconds == reference else f" ({more}{times(seconds / reference)})"
     return first, f"{duration(seconds)}{rate}{ratio}"
 
 
@@ -372,7 +376,7 @@ def duration(seconds: float) -> str:
 
 
 def times(ratio: float) -> str:
-    return f"({ratio:.2g}x)" if ratio < 10 else f"({float(f'{ratio:.2g}'):,.0f}x)"
+    return f"{ratio:.2g}x" if ratio < 10 else f"{float(f'{ratio:.2g}'):,.0f}x"
 
 
 def remarks(

@@ -1,12 +1,13 @@
 """Run the commands that the pages quote and put their output back into the pages.
 
-usage: python docs/regenerate.py [--check] [PAGE ...]       (default: README.md and every page in docs/)
+usage: python docs/regenerate.py [--check | --measure] [PAGE ...]       (default: README.md and every page in docs/)
 
 A block stands between ``<!-- KIND: COMMAND -->`` and ``<!-- end -->``. The kinds:
 
 generated  a console listing; the output is the same on every machine, so ``--check`` compares every word but for
            the time it took, and filling in keeps a listing that differs only there
-measured   a console listing whose numbers belong to the machine that ran it; ``--check`` compares the exit status
+measured   a console listing whose numbers belong to the machine that ran it; ``--check`` compares the exit status, and
+           a filled one is run again only with ``--measure``, to be given when the machine has nothing else to do
 inserted   Markdown that the command prints
 
 Each page gets a copy of the repository and runs its blocks there in order, so a later block may use the files of an
@@ -114,13 +115,15 @@ def render(kind: str, command: str, outcome: Outcome) -> str:
     return f"<!-- {kind}: {command} -->\n{body}<!-- end{status} -->"
 
 
-def treat(page: Path, *, check: bool) -> list[str]:
+def treat(page: Path, *, check: bool, measure: bool) -> list[str]:
     """Fill the blocks of one page, or with ``check`` only compare; one message for each block that is stale."""
     before = page.read_text(encoding="utf-8")
     stale: list[str] = []
 
     def fill(block: re.Match[str]) -> str:
         kind, command = block["kind"], block["command"]
+        if kind == "measured" and block["body"] and not (check or measure):
+            return block[0]
         line = before.count("\n", 0, block.start()) + 1
         try:
             outcome = run(command, folder)
@@ -149,12 +152,14 @@ def treat(page: Path, *, check: bool) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument(
-        "--check", action="store_true", help="change nothing; exit 1 and name the blocks that are stale"
-    )
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--check", action="store_true", help="change nothing; exit 1 and name the blocks that are stale")
+    mode.add_argument("--measure", action="store_true", help="also run the filled blocks with measurements again")
     parser.add_argument("pages", nargs="*", metavar="PAGE")
     arguments = parser.parse_args()
-    stale = [message for page in pages(arguments.pages) for message in treat(page, check=arguments.check)]
+    stale: list[str] = []
+    for page in pages(arguments.pages):
+        stale += treat(page, check=arguments.check, measure=arguments.measure)
     for message in stale:
         print(message, file=sys.stderr)
     if stale and arguments.check:

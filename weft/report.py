@@ -9,6 +9,7 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
@@ -72,7 +73,6 @@ class ScalingSection:
     anchor: str
     name: str
     measured: bool
-    text: str
     charts: list[Chart]
     table: Table
     bars: list[Bar]
@@ -177,22 +177,10 @@ class Report:
         return page
 
     def _page(self, shapes: int) -> str:
-        import jinja2
-
-        def read(name: str) -> str:
-            return files("weft").joinpath("templates", name).read_text(encoding="utf-8")
-
-        environment = jinja2.Environment(
-            autoescape=True,
-            loader=jinja2.FunctionLoader(read),
-            trim_blocks=True,
-            lstrip_blocks=True,
-            undefined=jinja2.StrictUndefined,
-        )
-        script = read("report.js")
+        script = _read_file("report.js")
         sections, headlines = self._sections(shapes)
         sentence, tone = self._verdict(headlines)
-        return environment.get_template("report.html.j2").render(
+        return _template().render(
             title=self.title,
             version=__version__,
             sentence=sentence,
@@ -202,7 +190,7 @@ class Report:
             facts=self._facts(),
             commands=self._commands,
             limits=self._limits(),
-            style=style_sheet() + "\n" + read("report.css"),
+            style=style_sheet() + "\n" + _read_file("report.css"),
             script=script,
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         )
@@ -287,6 +275,25 @@ class Report:
         return list(by_text.items())
 
 
+def _read_file(name: str) -> str:
+    return files("weft").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+@cache
+def _template() -> Any:
+    """The page's template, compiled once."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        autoescape=True,
+        loader=jinja2.FunctionLoader(_read_file),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template("report.html.j2")
+
+
 def _coverage(result: Result) -> list[str]:
     return [] if result.exhaustive else ["not every schedule was run: what was not run was not checked"]
 
@@ -334,7 +341,6 @@ def _scaling_section(anchor: str, name: str, prediction: Prediction, measured: b
         anchor=anchor,
         name=name,
         measured=measured,
-        text=line.text[:1].upper() + line.text[1:],
         charts=charts(runs),
         table=validation_table(runs) if measured else prediction_table(runs),
         bars=drawn_bars,
@@ -369,7 +375,7 @@ def _predicted_line(anchor: str, name: str, runs: list[Run]) -> Headline:
         best = min(runs, key=lambda run: run.seconds)
         text = f"predicted to take {seconds(best.seconds)} at best ({label_of(best, axis)})"
     bottleneck = max(runs, key=lambda run: run.cores or 0).bottleneck or ""
-    return Headline("info", "predicted", f"{name}: {text}", bottleneck, anchor)
+    return Headline("info", "predicted", name, text, bottleneck, anchor)
 
 
 _CLOSE_ENOUGH = 0.10
@@ -381,13 +387,13 @@ def _measured_line(anchor: str, name: str, prediction: Prediction) -> Headline:
     median = prediction.error_median
     worst = prediction.error_max
     if median is None or not errors:
-        return Headline("info", "measured", f"{name}: predicted and measured", "", anchor)
+        return Headline("info", "measured", name, "predicted and measured", "", anchor)
     limit = prediction.max_error
     off = abs(median) > _CLOSE_ENOUGH or (limit is not None and max(errors) > limit)
     count = f"{len(errors)} comparison{'' if len(errors) == 1 else 's'}"
-    text = f"{name}: the prediction is {percent(abs(median))} off the real machine (median of {count})"
+    text = f"the prediction is {percent(abs(median))} off the real machine (median of {count})"
     detail = "" if worst is None else f"at worst {percent(abs(worst))}"
-    return Headline("warn" if off else "good", "measured", text, detail, anchor)
+    return Headline("warn" if off else "good", "measured", name, text, detail, anchor)
 
 
 def _tiles(prediction: Prediction) -> list[tuple[str, str]]:

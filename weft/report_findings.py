@@ -24,6 +24,7 @@ class Headline:
 
     tone: str
     badge: str
+    name: str
     text: str
     detail: str
     anchor: str
@@ -101,10 +102,10 @@ def headline(result: Result, name: str, anchor: str) -> Headline:
     if result.findings:
         kinds = ", ".join(dict.fromkeys(f"{finding.rule} {finding.kind}" for finding in result.findings))
         count = len(result.findings)
-        return Headline("bad", _count(count, "finding"), f"{name}: {kinds}", detail, anchor)
+        return Headline("bad", _count(count, "finding"), name, kinds, detail, anchor)
     if result.verdict == "clean":
-        return Headline("good", "clean", f"{name}: no problem in any schedule", detail, anchor)
-    return Headline("warn", "incomplete", f"{name}: nothing found, but not every schedule was run", detail, anchor)
+        return Headline("good", "clean", name, "no problem in any schedule", detail, anchor)
+    return Headline("warn", "incomplete", name, "nothing found, but not every schedule was run", detail, anchor)
 
 
 def verdict(results: list[Result]) -> tuple[str, str]:

@@ -60,7 +60,8 @@ def ticks(low: float, high: float, count: int) -> list[float]:
     step = next(factor * power for factor in _STEPS if factor * power >= rough * 0.999)
     first = floor(low / step)
     values = [(first + offset) * step for offset in range(int((high - low) / step) + 3)]
-    return [value for value in values if low - step * 1e-6 <= value <= high + step * 1e-6]
+    # Far from zero neighbouring values may round to the same float; each is kept once.
+    return list(dict.fromkeys(value for value in values if low - step * 1e-6 <= value <= high + step * 1e-6))
 
 
 _TIME_UNITS = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"), (1, "ns"))

@@ -9,6 +9,8 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from weft.real_runs.validation import ValidationResult, ValidationRun
 
 WIDTH = 80
@@ -22,6 +24,9 @@ def render(result: ValidationResult) -> str:
     lines = _wrapped(
         f"{result.target}: predicted, then run {result.repeat} times in each of {_count(result.runs)} on this machine"
     )
+    fixed, result = _varying(result)
+    if fixed:
+        lines += _wrapped("with " + " ".join(f"{key}={value}" for key, value in fixed.items()))
     lines += ["", *_table(result), "", *_verdict(result)]
     notes = [f"{_name(run)}: {run.note}" for run in result.runs if run.note]
     notes += [
@@ -38,6 +43,18 @@ def render(result: ValidationResult) -> str:
     if result.profile:
         lines += _wrapped(f"profile: {result.profile.get('name', 'unnamed')}")
     return "\n".join(lines) + "\n"
+
+
+def _varying(result: ValidationResult) -> tuple[dict[str, Any], ValidationResult]:
+    """The parameters that are the same in every configuration, and the result without them."""
+    rows = result.runs
+    if len(rows) < 2:
+        return {}, result
+    fixed = {key: value for key, value in rows[0].params.items() if all(row.params.get(key) == value for row in rows)}
+    stripped = [
+        replace(row, params={key: value for key, value in row.params.items() if key not in fixed}) for row in rows
+    ]
+    return fixed, replace(result, runs=stripped)
 
 
 def _count(runs: Sequence[ValidationRun]) -> str:

@@ -80,6 +80,13 @@ def test_check_sees_another_exit_status(regenerate: Regenerate) -> None:
     assert "ends with 2, the page says 1" in regenerate("--check").stderr
 
 
+def test_a_measurement_is_repeated_only_when_asked(regenerate: Regenerate) -> None:
+    page = regenerate.filled("<!-- measured: echo $RANDOM$RANDOM$RANDOM -->\n<!-- end -->\n")
+    assert regenerate.filled(page) == page
+    assert regenerate("--measure").returncode == 0
+    assert regenerate.page.read_text() != page
+
+
 def test_check_sees_a_measured_block_that_was_never_filled_in(regenerate: Regenerate) -> None:
     regenerate.page.write_text("<!-- measured: true -->\n<!-- end -->\n")
     assert "was never filled in" in regenerate("--check").stderr
