@@ -68,21 +68,25 @@ def _involved(situation: Situation) -> set[int]:
 
 def _cycles(situation: Situation, threads: set[int]) -> list[list[int]]:
     """Cycles of at least two threads in the wait-for graph, each starting at its smallest thread."""
-    import networkx
-
-    graph: networkx.DiGraph[int] = networkx.DiGraph()
-    for thread in sorted(threads):
+    following: dict[int, int] = {}
+    for thread in threads:
         wakers = situation.waits_for(situation.blocked[thread])
         if len(wakers) == 1 and wakers[0] in threads:
-            graph.add_edge(thread, wakers[0])
+            following[thread] = wakers[0]
     cycles: list[list[int]] = []
-    for component in networkx.strongly_connected_components(graph):
-        if len(component) > 1:
-            # Every thread waits for one other, so a strongly connected part is one simple cycle.
-            cycle = [min(component)]
-            while (following := next(iter(graph.successors(cycle[-1])))) != cycle[0]:
-                cycle.append(following)
-            cycles.append(cycle)
+    done: set[int] = set()
+    for start in sorted(following):
+        # Every thread waits for at most one other, so a walk along the waits either ends or runs into one cycle.
+        walk: list[int] = []
+        thread: int | None = start
+        while thread is not None and thread not in done:
+            done.add(thread)
+            walk.append(thread)
+            thread = following.get(thread)
+        if thread is not None and thread in walk:
+            cycle = walk[walk.index(thread) :]
+            smallest = cycle.index(min(cycle))
+            cycles.append(cycle[smallest:] + cycle[:smallest])
     return sorted(cycles, key=lambda cycle: (len(cycle), cycle))
 
 

@@ -9,7 +9,7 @@ deviations are stated beside the entry.
 
 from __future__ import annotations
 
-from enum import IntEnum, auto
+from enum import IntEnum, IntFlag, auto
 
 
 class Access(IntEnum):
@@ -33,6 +33,7 @@ class Access(IntEnum):
     CONDITION_NOTIFY = auto()
     CONDITION_TIMEOUT = auto()
     CONDITION_WOKEN = auto()
+    CONDITION_IN_TIME = auto()
     EVENT_SET = auto()
     EVENT_CLEAR = auto()
     EVENT_LOOK = auto()
@@ -86,7 +87,7 @@ PERMIT_GIVE     PERMIT_GIVE PERMIT_TRY PERMIT_TRY_FAILED
 PERMIT_TRY      PERMIT_TRY PERMIT_TRY_FAILED
 PERMIT_GIVE_STRAY PERMIT_GIVE_STRAY PERMIT_GIVE PERMIT_TAKE PERMIT_TRY PERMIT_TRY_FAILED
 CONDITION_WAIT  CONDITION_NOTIFY CONDITION_WAIT
-CONDITION_NOTIFY CONDITION_NOTIFY CONDITION_TIMEOUT
+CONDITION_NOTIFY CONDITION_NOTIFY CONDITION_TIMEOUT CONDITION_IN_TIME
 EVENT_SET       EVENT_SET EVENT_CLEAR EVENT_LOOK EVENT_SEEN
 EVENT_CLEAR     EVENT_LOOK EVENT_SEEN EVENT_WAIT
 BARRIER         BARRIER BARRIER_TIMED BARRIER_LOOK
@@ -122,12 +123,6 @@ FUTURE_WATCHED  FUTURE_WATCHED POOL_GROW FUTURES_WATCH FUTURES_GATHER
 """
 
 
-_ENABLING = (("RELEASE_FOREIGN", "ACQUIRE"),)
-"""Dependent pairs whose order cannot be turned round when the first made the second possible: a thread that releases
-a lock for another one, which waits for it. (A release by the owner and the next acquire are not dependent at all: the
-race is between the two acquires.)"""
-
-
 def _matrix() -> list[list[bool]]:
     size = len(Access)
     matrix = [[False] * size for _ in range(size)]
@@ -143,12 +138,19 @@ DEPENDENT = _matrix()
 """``DEPENDENT[a][b]``: may the order of two accesses with these codes to one object be observed? Symmetric."""
 
 
-def _reversible() -> list[list[bool]]:
-    matrix = [list(row) for row in DEPENDENT]
-    for earlier, later in _ENABLING:
-        matrix[Access[later]][Access[earlier]] = False
-    return matrix
+class Need(IntFlag):
+    """What must hold of an object before a blocking operation on it can take effect (``Operation.needs``)."""
 
-
-REVERSIBLE_AFTER = _reversible()
-"""``REVERSIBLE_AFTER[later][earlier]``: may the two, executed in this order, also be executed in the other?"""
+    FREE = auto()
+    PERMIT = auto()
+    RAISED = auto()
+    ROOM = auto()
+    ITEM = auto()
+    NO_TASK = auto()
+    MUTEX = auto()
+    ENTRANCE = auto()
+    EXIT = auto()
+    NO_ACTION = auto()
+    TASK = auto()
+    CAUSE = auto()
+    """Never admitted: only the steps that made it possible tell."""

@@ -145,6 +145,8 @@ class ExploredWorld(World):
         self.edges: list[int] = []
         self.schedule: list[int] = []
         self.times: list[int] = []
+        self.admitted = -1
+        """What the objects of the step taking effect admitted before it (``Primitive.admits``)."""
         self.closing = False
         self.outcome: Outcome | None = None
         self.essential = 0
@@ -305,6 +307,8 @@ class ExploredWorld(World):
             edges.clear()
         op = operation.op
         code = operation.done
+        second = operation.second
+        self.admitted = operation.target.admits() & (-1 if second is None else second.admits())
         try:
             if operation.timeout is None or operation.ready(thread):
                 result = operation.apply(thread)
@@ -501,6 +505,13 @@ class ExploredWorld(World):
             chosen.glet.switch()
             if self.aborted is not None:
                 return
+
+    def dissolve(self) -> None:
+        """Break the reference cycles of a finished execution, so that most of it is freed at once."""
+        for thread in self.threads:
+            del thread.begin, thread.end, thread.glet, thread._world
+        self.threads = []
+        self.live = []
 
     def _close(self) -> None:
         """Unwind what is left, with scheduling barred: ``finally`` blocks run, but their operations take no effect."""

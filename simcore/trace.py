@@ -227,24 +227,43 @@ class Tables:
 
 
 class Trace:
-    """An immutable trace: ``header``, ``tables`` and ``columns`` (a NumPy structured array, one row an event)."""
+    """An immutable trace: ``header``, ``tables`` and ``columns`` (a NumPy structured array, one row an event).
 
-    __slots__ = ("columns", "header", "note", "tables")
+    The columns are made when first asked for: the trace of one short execution is checked and shown without NumPy.
+    """
 
-    def __init__(self, header: Header, tables: Tables, columns: np.ndarray, note: str = "") -> None:
+    __slots__ = ("_columns", "_rows", "header", "note", "tables")
+
+    def __init__(
+        self,
+        header: Header,
+        tables: Tables,
+        columns: np.ndarray | None = None,
+        note: str = "",
+        rows: list[_Row] | None = None,
+    ) -> None:
         self.header = header
         self.tables = tables
-        self.columns = columns
         self.note = note
         """Non-empty when the file was cut short: what could still be read."""
+        self._columns = columns
+        self._rows: list[_Row] = [] if rows is None else rows
+
+    @property
+    def columns(self) -> np.ndarray:
+        if self._columns is None:
+            import numpy as np
+
+            self._columns = np.array(self._rows, dtype=_COLUMNS)
+        return self._columns
 
     def __len__(self) -> int:
-        return len(self.columns)
+        return len(self._rows if self._columns is None else self._columns)
 
     def __iter__(self) -> Iterator[Event]:
         extras = self.tables.extras
-        for index, row in enumerate(self.columns.tolist()):
-            thread, operation, outcome, target, location, extra, time_ns = row
+        rows: list[_Row] = self._rows if self._columns is None else self._columns.tolist()
+        for index, (thread, operation, outcome, target, location, extra, time_ns) in enumerate(rows):
             yield Event(
                 index,
                 thread,
@@ -328,12 +347,8 @@ class TraceBuilder:
 
     def build(self, *, sort_by_time: bool = False) -> Trace:
         """Freeze. ``sort_by_time`` merges the per-thread logs of a real run (stably: each thread keeps its order)."""
-        import numpy as np
-
-        columns = np.array(self.rows, dtype=_COLUMNS)
-        if sort_by_time:
-            columns = columns[np.argsort(columns["time_ns"], kind="stable")]
-        return Trace(self.header, self.tables, columns)
+        rows = sorted(self.rows, key=lambda row: row[-1]) if sort_by_time else self.rows
+        return Trace(self.header, self.tables, rows=rows)
 
 
 class TraceWriter:

@@ -17,6 +17,10 @@ active: World | None = None
 """The world the calling code runs in; None outside, where every primitive is exactly the real one."""
 
 
+ANY = -1 << 41
+"""Stands for the number of an object that is not known yet (``Operation.guess``)."""
+
+
 class ExecutionOver(BaseException):
     """Unwinds a virtual thread when its world ends the execution; no program may catch it for good."""
 
@@ -57,6 +61,8 @@ class Operation:
     second: Primitive | None = None
     """A second object the step touches (a condition's lock), with the codes ``second_pending``/``second_done``."""
     second_done: int = 0
+    needs: ClassVar[int] = 0
+    """What must hold for it to be ready, as bits of :meth:`Primitive.admits`; 0 when it is always ready or may fail."""
     productive: ClassVar[bool] = True
     """True when completing it counts as progress for livelock detection."""
 
@@ -70,6 +76,11 @@ class Operation:
 
     def apply(self, thread: VirtualThread) -> Any:
         raise TypeError(f"{type(self).__name__} does not define what it does")
+
+    def guess(self) -> tuple[int, int, int, int] | None:
+        """The object and access code, and second object and code, it might have in another state, on the side of
+        dependence; None when they do not vary. Asked only of operations that cannot fail."""
+        return None
 
     def expirable(self) -> bool:
         return True
@@ -114,6 +125,11 @@ class Primitive:
 
     def capacity(self) -> int:
         return 0
+
+    def admits(self) -> int:
+        """Which ``Operation.needs`` the object's state meets now; partial-order reduction asks before every step
+        whether a blocking operation could have come first. All of them unless an object knows better."""
+        return -1
 
 
 class World:

@@ -30,6 +30,7 @@ from .report_scaling import (
     axis_of,
     bars,
     charts,
+    configuration,
     constants_of,
     label_of,
     percent,
@@ -83,6 +84,10 @@ class ScalingSection:
     tiles: list[tuple[str, str]]
     worst: str
     constants: str
+    base: str
+    notes: list[str]
+    unfinished: list[tuple[str, str, list[str]]]
+    """Configuration, reason, and a sentence for each thread that is stuck."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +158,9 @@ class Report:
     def _add_scaling(self, value: Any, heading: str, command: str, *, measured: bool) -> Report:
         what = "validation" if measured else "prediction"
         read = _read(value, Prediction, what)
-        if not read.runs:
+        if not read.runs and not read.unfinished:
             raise ReportError(f'this {what} has no runs: its "runs" is an empty list; run weft {read.command} again')
-        if measured and all(run.measured_seconds is None for run in read.runs):
+        if measured and read.runs and all(run.measured_seconds is None for run in read.runs):
             raise ReportError('this validation measured nothing: no run has "measured_seconds"; add it as a prediction')
         self._order.append(("scaling", len(self._scalings)))
         self._scalings.append((heading or read.target or what, read, measured))
@@ -336,7 +341,10 @@ def _scaling_section(anchor: str, name: str, prediction: Prediction, measured: b
     runs = prediction.runs
     drawn_bars, legend = bars(runs)
     axis = axis_of(runs)
-    line = _measured_line(anchor, name, prediction) if measured else _predicted_line(anchor, name, runs)
+    if prediction.unfinished:
+        line = _unfinished_line(anchor, name, prediction)
+    else:
+        line = _measured_line(anchor, name, prediction) if measured else _predicted_line(anchor, name, runs)
     section = ScalingSection(
         anchor=anchor,
         name=name,
@@ -354,7 +362,10 @@ def _scaling_section(anchor: str, name: str, prediction: Prediction, measured: b
         ],
         tiles=_tiles(prediction) if measured else [],
         worst=_worst(runs) if measured else "",
-        constants=constants_of(runs, axis),
+        constants=constants_of(runs, axis) if runs else "",
+        base=", and ".join(dict.fromkeys(configuration(base) for base in prediction.base or [])),
+        notes=[f"{configuration(run)}: {run.note}" for run in runs if run.note],
+        unfinished=[(configuration(each), each.reason, each.stuck) for each in prediction.unfinished],
     )
     return section, line
 
@@ -376,6 +387,15 @@ def _predicted_line(anchor: str, name: str, runs: list[Run]) -> Headline:
         text = f"predicted to take {seconds(best.seconds)} at best ({label_of(best, axis)})"
     bottleneck = max(runs, key=lambda run: run.cores or 0).bottleneck or ""
     return Headline("info", "predicted", name, text, bottleneck, anchor)
+
+
+def _unfinished_line(anchor: str, name: str, prediction: Prediction) -> Headline:
+    """Nothing but this matters when a configuration never ends."""
+    count = len(prediction.unfinished)
+    text = "no configuration ended in virtual time"
+    if prediction.runs:
+        text = f"{count} of {count + len(prediction.runs)} configurations never ended in virtual time"
+    return Headline("warn", "unfinished", name, text, prediction.unfinished[0].reason, anchor)
 
 
 _CLOSE_ENOUGH = 0.10

@@ -20,55 +20,46 @@ SERIES_MAX = 8
 class Run(msgspec.Struct, kw_only=True):
     """One simulated configuration, with its measurement when there is one (interface.md, "predict" and "validate").
 
-    ``interval`` is that of the speedup; when it holds the seconds and not the speedup, it is read as one of seconds.
+    ``interval`` is that of the speedup, ``seconds_interval`` that of the seconds; either is worked out from the other.
     """
 
     params: dict[str, Any] = {}
     cores: int | None = None
     gil: bool | None = None
     seconds: float
+    seconds_interval: tuple[float, float] | None = None
     speedup: float | None = None
     interval: tuple[float, float] | None = None
     utilisation: float | None = None
-    latency: dict[str, float] = {}
+    latency: dict[str, float] | None = None
     throughput: float | None = None
     time_in: dict[str, float] = {}
     bottleneck: str | None = None
     measured_seconds: float | None = None
     measured_interval: tuple[float, float] | None = None
+    measured_speedup: float | None = None
+    measured_speedup_interval: tuple[float, float] | None = None
     error: float | None = None
+    disturbed: int = 0
+    note: str = ""
     noise_floor: float | None = None
     samples: Any = None
 
     @property
-    def seconds_interval(self) -> tuple[float, float] | None:
-        """The predicted interval in seconds: the baseline time over each end of the speedup's."""
-        if self.interval is None:
-            return None
-        low, high = self.interval
-        if self._interval_is_seconds():
-            return self.interval
-        if self.speedup is None or low <= 0 or high <= 0:
-            return None
-        baseline = self.seconds * self.speedup
-        return baseline / high, baseline / low
+    def predicted_interval(self) -> tuple[float, float] | None:
+        """In seconds: given, or the baseline's time over each end of the speedup's interval."""
+        return self.seconds_interval or self._over_baseline(self.interval)
 
     @property
     def speedup_interval(self) -> tuple[float, float] | None:
-        if self.interval is None or self.speedup is None:
-            return None
-        low, high = self.interval
-        if not self._interval_is_seconds():
-            return self.interval
-        baseline = self.seconds * self.speedup
-        return (baseline / high, baseline / low) if low > 0 else None
+        return self.interval or self._over_baseline(self.seconds_interval)
 
-    def _interval_is_seconds(self) -> bool:
-        if self.interval is None:
-            return False
-        low, high = self.interval
-        holds_speedup = self.speedup is not None and low <= self.speedup <= high
-        return not holds_speedup and low <= self.seconds <= high
+    def _over_baseline(self, interval: tuple[float, float] | None) -> tuple[float, float] | None:
+        """From an interval of seconds to one of speedups and back: their product is the baseline's time."""
+        if interval is None or self.speedup is None or min(interval) <= 0:
+            return None
+        baseline = self.seconds * self.speedup
+        return baseline / interval[1], baseline / interval[0]
 
     def measurements(self) -> list[float]:
         """The raw samples in seconds, from a list of numbers or of objects with ``seconds``."""
@@ -79,6 +70,24 @@ class Run(msgspec.Struct, kw_only=True):
             if isinstance(value, int | float) and not isinstance(value, bool):
                 found.append(float(value))
         return found
+
+
+class Unfinished(msgspec.Struct, kw_only=True):
+    """A configuration that never ended in virtual time, with one sentence for each thread that waits for ever."""
+
+    params: dict[str, Any] = {}
+    cores: int | None = None
+    gil: bool | None = None
+    reason: str = ""
+    stuck: list[str] = []
+
+
+class Base(msgspec.Struct, kw_only=True):
+    """What the speedups of one GIL mode are relative to."""
+
+    params: dict[str, Any] = {}
+    cores: int | None = None
+    gil: bool | None = None
 
 
 class Prediction(msgspec.Struct, kw_only=True):
@@ -93,6 +102,9 @@ class Prediction(msgspec.Struct, kw_only=True):
     parameters: dict[str, Any] = {}
     limits: list[str] = []
     notes: list[str] = []
+    unfinished: list[Unfinished] = []
+    base: list[Base] | None = None
+    repeat: int | None = None
     machine: Any = None
     profile: Any = None
     error_median: float | None = None
@@ -103,10 +115,14 @@ class Prediction(msgspec.Struct, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """What a sweep varies: ``x`` is ``cores`` or a parameter, or empty; ``others`` tell the series apart."""
+    """What a sweep varies: ``x`` is ``cores`` or a parameter, or empty; ``others`` tell the series apart.
+
+    What changes in step with x, as workers may with cores, is ``along`` and makes no series of its own.
+    """
 
     x: str
     others: list[str]
+    along: list[str]
     both_gils: bool
 
 
@@ -173,7 +189,15 @@ def axis_of(runs: list[Run]) -> Axis:
     preferred = [name for name in numbers if name in ("cores", "workers", "threads")]
     x = (preferred or numbers or ["cores"])[0]
     both_gils = len({run.gil for run in runs}) > 1
-    return Axis(x if varying else "", [name for name in varying if name != x], both_gils)
+    others = [name for name in varying if name != x and not _goes_along(runs, x, name)]
+    return Axis(x if varying else "", others, [name for name in varying if name not in (x, *others)], both_gils)
+
+
+def _goes_along(runs: list[Run], x: str, name: str) -> bool:
+    """Does ``name`` take one value for each value of x, as workers do that are as many as the cores?"""
+    return len({(repr(value_of(run, x)), repr(value_of(run, name))) for run in runs}) == len(
+        {repr(value_of(run, x)) for run in runs}
+    )
 
 
 def _setting(name: str, value: Any) -> str:
@@ -186,9 +210,16 @@ def _gil(gil: bool | None) -> str:
     return "" if gil is None else "GIL on" if gil else "GIL off"
 
 
+def configuration(run: Run | Unfinished | Base) -> str:
+    """All of it, in words."""
+    parts = [_setting("cores", run.cores)] if run.cores is not None else []
+    parts += [_setting(name, value) for name, value in run.params.items()]
+    return ", ".join([*parts, *([_gil(run.gil)] if run.gil is not None else [])])
+
+
 def label_of(run: Run, axis: Axis, *, gil: bool = True) -> str:
     """What sets the run apart, in words: ``4 cores, workers=2, GIL off``."""
-    varying = [axis.x, *axis.others]
+    varying = [axis.x, *axis.others, *axis.along]
     parts = [_setting("cores", run.cores)] if "cores" in varying and run.cores is not None else []
     parts += [_setting(name, value) for name, value in run.params.items() if name in varying]
     if gil and axis.both_gils:
@@ -198,7 +229,7 @@ def label_of(run: Run, axis: Axis, *, gil: bool = True) -> str:
 
 def constants_of(runs: list[Run], axis: Axis) -> str:
     """What all runs have in common, in words."""
-    varying = [axis.x, *axis.others]
+    varying = [axis.x, *axis.others, *axis.along]
     first = runs[0]
     parts = [_setting("cores", first.cores)] if "cores" not in varying and first.cores is not None else []
     parts += [_setting(name, value) for name, value in first.params.items() if name not in varying]
@@ -280,7 +311,7 @@ def _seconds_points(series: Series, axis: Axis) -> list[_Point]:
         _Point(
             float(value_of(run, axis.x)),
             run.seconds,
-            run.seconds_interval,
+            run.predicted_interval,
             run.measured_seconds,
             run.measured_interval,
             run.measurements(),
@@ -290,16 +321,17 @@ def _seconds_points(series: Series, axis: Axis) -> list[_Point]:
 
 
 def _speedup_points(series: Series, axis: Axis) -> list[_Point]:
-    """Empty when a run has no speedup. Measured speedups need the measured time of the run whose speedup is 1."""
+    """Empty when a run has no speedup. A measured one is given, or the ratio to the measured run whose speedup is 1."""
     base = next((run.measured_seconds for run in series.runs if run.speedup == 1 and run.measured_seconds), None)
     points: list[_Point] = []
     for run in series.runs:
         if run.speedup is None or not isfinite(run.speedup):
             return []
-        measured = base / run.measured_seconds if base and run.measured_seconds else None
-        bar = None
-        if base and measured and run.measured_interval and run.measured_interval[0] > 0:
-            bar = (base / run.measured_interval[1], base / run.measured_interval[0])
+        measured, bar = run.measured_speedup, run.measured_speedup_interval
+        if measured is None and base and run.measured_seconds:
+            measured = base / run.measured_seconds
+            if run.measured_interval and run.measured_interval[0] > 0:
+                bar = (base / run.measured_interval[1], base / run.measured_interval[0])
         points.append(_Point(float(value_of(run, axis.x)), run.speedup, run.speedup_interval, measured, bar, []))
     return points
 
@@ -426,8 +458,11 @@ def percent(share: float, *, signed: bool = False) -> str:
 
 
 def _configuration(runs: list[Run]) -> tuple[list[str], list[bool], list[list[str]]]:
-    """The columns that name a run: parameters, cores, GIL; as text and whether each is a column of numbers."""
+    """The columns that tell runs apart: parameters, cores, GIL; as text and whether each is a column of numbers."""
     names = list(dict.fromkeys(name for run in runs for name in run.params))
+    if len(runs) > 1:
+        # What all runs have in common is said once above the table.
+        names = [name for name in names if len({repr(run.params.get(name)) for run in runs}) > 1]
     columns, numeric = [*names], [all(_is_number(value_of(run, name)) for run in runs) for name in names]
     cells = [[str(run.params.get(name, "")) for name in names] for run in runs]
     if any(run.cores is not None for run in runs):
@@ -457,14 +492,15 @@ def _speedup(run: Run) -> str:
 
 def prediction_table(runs: list[Run]) -> Table:
     columns, numeric, rows = _configuration(runs)
+    latencies = [run.latency or {} for run in runs]
     wanted: list[tuple[str, list[str]]] = [
         ("predicted", [seconds(run.seconds) for run in runs]),
         ("speedup [interval]", [_speedup(run) for run in runs]),
         ("cores busy", ["" if run.utilisation is None else percent(run.utilisation) for run in runs]),
         ("throughput", ["" if run.throughput is None else f"{significant(run.throughput)} /s" for run in runs]),
         *(
-            (f"latency {name}", [seconds(run.latency[name]) if name in run.latency else "" for run in runs])
-            for name in dict.fromkeys(name for run in runs for name in run.latency)
+            (f"latency {name}", [seconds(found[name]) if name in found else "" for found in latencies])
+            for name in dict.fromkeys(name for found in latencies for name in found)
         ),
     ]
     for name, cells in wanted:
@@ -482,12 +518,13 @@ def validation_table(runs: list[Run]) -> Table:
     columns += ["predicted [interval]", "measured [interval]", "error", *(["noise floor"] if floor else []), "runs"]
     numeric += [True] * (len(columns) - len(numeric))
     for row, run in zip(rows, runs, strict=True):
-        row.append(_with_interval(run.seconds, run.seconds_interval))
+        row.append(_with_interval(run.seconds, run.predicted_interval))
         row.append("" if run.measured_seconds is None else _with_interval(run.measured_seconds, run.measured_interval))
         row.append("" if run.error is None else percent(run.error, signed=True))
         if floor:
             row.append("" if run.noise_floor is None else percent(run.noise_floor))
-        row.append(str(len(run.measurements()) or ""))
+        count = len(run.measurements())
+        row.append(f"{count - run.disturbed} of {count}" if run.disturbed else str(count or ""))
     return Table(columns, numeric, rows)
 
 

@@ -4,20 +4,22 @@ The strategy keeps, for the execution it is in, the happens-before relation and 
 tree; it knows operations only by object and access code. Algorithm: Abdulla, Aronis, Jonsson, Sagonas, "Optimal
 Dynamic Partial Order Reduction" (POPL 2014; JACM 2017), Algorithm 2, with these deviations: races are collected when
 an event is first executed and reversed once the execution is maximal; a blocked operation at the end counts as an
-event (Nidhugg's lock-fail races); operations that commute with everything are not scheduling points and do not
-appear in wakeup sequences; a planned step that turns out not to be enabled is dropped and counted.
+event (Nidhugg's lock-fail races); a step that could not have come first hides no race (``_conflicts``); what a step
+that may fail will touch is a guess while it is planned, and no wakeup tree is cut short on the strength of a guess
+(``_insert``); operations that commute with everything are not scheduling points and do not appear in wakeup sequences;
+a planned step that turns out not to be enabled is dropped and counted. Every one of these was found wrong in an earlier
+form by tests/checkers/exploration/test_against_brute_force.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import inf
 from time import perf_counter
 
-from ...simcore.dependency import DEPENDENT, REVERSIBLE_AFTER
+from ...simcore.dependency import DEPENDENT
 from ...simcore.explored import Divergence, ExploredWorld, Outcome
 from ...simcore.threads import VirtualThread
-from ...simcore.world import Operation
+from ...simcore.world import ANY, Operation
 
 _CUT_OFF_STEPS = 500
 """Of an execution that hit the step limit, races are reversed in the first steps only: the rest repeats itself."""
@@ -33,6 +35,13 @@ def key_of(operation: Operation, code: int) -> Key:
     return (operation.target.uid, code, second.uid, operation.second_done)
 
 
+def guess_of(operation: Operation, key: Key, code: int) -> Key | None:
+    """What a step with this key might touch in another state, on the side of dependence; None when the same."""
+    if operation.timeout is None and code == operation.pending:
+        return operation.guess()
+    return key_of(operation, operation.pending)
+
+
 def dependent(a: Key, b: Key) -> bool:
     """May the order of two steps with these keys be observed?"""
     if a[0] == b[0]:
@@ -44,18 +53,22 @@ def dependent(a: Key, b: Key) -> bool:
         (a[0] == b[2] and DEPENDENT[a[1]][b[3]])
         or (a[2] == b[0] and DEPENDENT[a[3]][b[1]])
         or (a[2] == b[2] != -1 and DEPENDENT[a[3]][b[3]])
+        or (a[2] == ANY and (DEPENDENT[a[3]][b[1]] or DEPENDENT[a[3]][b[3]]))
+        or (b[2] == ANY and (DEPENDENT[b[3]][a[1]] or DEPENDENT[b[3]][a[3]]))
     )
 
 
 class Branch:
     """A node of a wakeup tree: this thread takes its step next, then one of the children."""
 
-    __slots__ = ("children", "key", "uid")
+    __slots__ = ("children", "key", "sure", "uid")
 
-    def __init__(self, uid: int, key: Key) -> None:
+    def __init__(self, uid: int, key: Key, sure: bool) -> None:
         self.uid = uid
         self.key = key
         self.children: list[Branch] = []
+        self.sure = sure
+        """False when it stands right of, or below, a step that may fail: the key of such a step is a guess."""
 
 
 class _Planned:
@@ -84,20 +97,20 @@ class OptimalDpor:
         # One entry per step of the current execution.
         self._uid: list[int] = []
         self._key: list[Key] = []
-        self._wide: list[Key] = []
-        """Like the key, but for an operation that may fail: as it stood before its outcome was known."""
+        self._guess: list[Key | None] = []
+        """What the step might touch where it comes earlier, when that is not sure to be its key."""
         self._clock: list[int] = []
         """Bit j set: step j happens before (or is) this step."""
         self._past: list[int] = []
         """The clock of the same thread's step before, without what this step was enabled by or conflicts with."""
-        self._edges: list[tuple[int, ...]] = []
-        """The steps that made this one possible."""
+        self._admitted: list[int] = []
+        """What the objects of each step admitted before it."""
         self._scheduled: list[bool] = []
         self._sleep: list[dict[int, Key]] = []
         """The sleep set of the node before each step: threads whose step was explored there already."""
         self._plans: list[list[Branch]] = []
         """The branches of the wakeup tree still to run from the node before each step."""
-        self._races: list[list[int]] = []
+        self._races: list[list[tuple[int, tuple[int, ...]]]] = []
         self._touched: dict[int, int] = {}
         """Per object, the steps that touched it."""
         self._last: dict[int, int] = {}
@@ -126,12 +139,15 @@ class OptimalDpor:
         plans = self._plan_now
         while plans:
             branch = plans.pop(0)
+            if branch.uid in sleep:
+                continue
             thread = self._runnable(world, branch.uid)
             if thread is not None:
                 self._open(step, sleep, plans)
                 self._plan_now = branch.children
                 return thread
             self.infeasible += 1
+            plans[:0] = branch.children
         thread = world.continue_fairly(last, sleep)
         if thread is None:
             if sleep and any(world.enabled(other) for other in world.live):
@@ -152,7 +168,8 @@ class OptimalDpor:
                 self._plan_now = branch.children
                 return thread
             self.infeasible += 1
-            branch = plans.pop(0) if plans else None
+            plans[:0] = branch.children
+            branch = _first_awake(plans, self._sleep[step])
         del self._sleep[step:], self._plans[step:]
         world.outcome = Outcome.REDUNDANT
         return None
@@ -196,18 +213,17 @@ class OptimalDpor:
         previous = self._last.get(uid, -1)
         past = self._clock[previous] if previous >= 0 else 0
         key = key_of(operation, code)
-        blocking = operation.timeout is None and not operation.polls
-        seen, races = self._conflicts(key, past, world.edges if blocking else ())
-        clock = seen | (1 << step)
+        clock, races = self._conflicts(key, past, operation.needs, tuple(world.edges))
+        clock |= 1 << step
         clocks = self._clock
         for edge in world.edges:
             clock |= clocks[edge]
         self._uid.append(uid)
         self._key.append(key)
-        self._wide.append(key if code == operation.pending else key_of(operation, operation.pending))
+        self._guess.append(guess_of(operation, key, code))
         clocks.append(clock)
         self._past.append(past)
-        self._edges.append(tuple(world.edges))
+        self._admitted.append(world.admitted)
         self._races.append(races)
         self._last[uid] = step
         if code or key[3]:
@@ -224,28 +240,41 @@ class OptimalDpor:
             sleep = {other: planned for other, planned in sleep.items() if other != uid and not dependent(planned, key)}
         self._sleep_now = sleep
 
-    def _conflicts(self, key: Key, past: int, enabling: Sequence[int] = ()) -> tuple[int, list[int]]:
-        """The steps that race with a step touching ``key`` after ``past``: dependent, and not ordered otherwise.
+    def _conflicts(
+        self, key: Key, past: int, needs: int, edges: tuple[int, ...]
+    ) -> tuple[int, list[tuple[int, tuple[int, ...]]]]:
+        """The clock of a step touching ``key`` after ``past``, and the steps it races with: dependent, not ordered
+        otherwise, and such that it could have come before them; each with the earlier steps that must then precede it.
 
-        A step that made a blocking one possible is no race with it, and must not hide those before it that are.
+        A blocking step that ``needs`` what the object did not admit before an earlier step, and that was made possible
+        only after it, cannot overtake it (a lock is taken after the failed try of another thread). Such a step hides
+        no earlier race: where a race can be reversed, those before it are found in the reversed execution; here there
+        is none.
         """
-        seen = past
-        races: list[int] = []
+        clock = hidden = past
+        races: list[tuple[int, tuple[int, ...]]] = []
+        clocks = self._clock
         for uid, code in ((key[0], key[1]), (key[2], key[3])):
             if not code:
                 continue
-            row = REVERSIBLE_AFTER[code]
-            todo = self._touched.get(uid, 0) & ~seen
+            row = DEPENDENT[code]
+            todo = self._touched.get(uid, 0) & ~hidden
             while todo:
                 index = todo.bit_length() - 1
+                bit = 1 << index
+                todo ^= bit
                 other = self._key[index]
-                if index not in enabling and row[other[1] if other[0] == uid else other[3]]:
-                    races.append(index)
-                    seen |= self._clock[index]
-                    todo &= ~seen
-                else:
-                    todo ^= 1 << index
-        return seen, races
+                if row[other[1] if other[0] == uid else other[3]]:
+                    clock |= clocks[index]
+                    if not needs & ~self._admitted[index]:
+                        races.append((index, ()))
+                    elif edges and not any(clocks[edge] & bit for edge in edges):
+                        races.append((index, edges))
+                    else:
+                        continue
+                    hidden |= clocks[index]
+                    todo &= ~hidden
+        return clock, races
 
     # Between executions.
 
@@ -256,19 +285,23 @@ class OptimalDpor:
                 if (world.outcome is Outcome.STEP_LIMIT and step >= _CUT_OFF_STEPS) or perf_counter() > self.deadline:
                     self.truncated = True
                     return
-                for race in self._races[step]:
-                    self._reverse(race, self._uid[step], self._wide[step], self._past[step], self._edges[step])
+                for race, edges in self._races[step]:
+                    guess = self._guess[step]
+                    key = self._key[step] if guess is None else guess
+                    self._reverse(race, self._uid[step], key, guess is None, self._past[step], edges)
             for thread in world.live:
                 operation = thread.pending
                 if operation is None or operation.local:
                     continue
                 previous = self._last.get(thread.uid, -1)
                 key = key_of(operation, operation.pending)
+                guess = guess_of(operation, key, operation.pending)
                 past = self._clock[previous] if previous >= 0 else 0
-                for race in self._conflicts(key, past)[1]:
-                    self._reverse(race, thread.uid, key, past, ())
+                key = key if guess is None else guess
+                for race, edges in self._conflicts(key, past, operation.needs, ())[1]:
+                    self._reverse(race, thread.uid, key, guess is None, past, edges)
 
-    def _reverse(self, race: int, uid: int, key: Key, past: int, edges: tuple[int, ...]) -> None:
+    def _reverse(self, race: int, uid: int, key: Key, sure: bool, past: int, edges: tuple[int, ...]) -> None:
         """Plan an execution in which the step ``key`` of thread ``uid`` comes before the step ``race``, unless one is
         planned or done.
 
@@ -288,30 +321,30 @@ class OptimalDpor:
         for asleep, planned in self._sleep[race].items():
             if _weak_initial(asleep, planned, sequence):
                 return
-        _insert(sequence, self._plans[race])
+        _insert(sequence, sure, self._plans[race])
 
     def next_execution(self) -> bool:
         """Go back to the deepest node with a planned branch; False when everything is explored."""
         while self._uid:
             step = len(self._uid) - 1
             uid, key, scheduled = self._uid.pop(), self._key.pop(), self._scheduled.pop()
-            self._wide.pop()
+            self._guess.pop()
             self._clock.pop()
             self._past.pop()
-            self._edges.pop()
+            self._admitted.pop()
             self._races.pop()
             if not scheduled:
                 del self._sleep[step:], self._plans[step:]
                 continue
-            plans = self._plans[step]
-            if plans:
-                sleep = dict(self._sleep[step])
-                sleep[uid] = key
-                self._sleep[step] = sleep
+            branch = None
+            if self._plans[step]:
+                sleep = self._sleep[step] = {**self._sleep[step], uid: key}
+                branch = _first_awake(self._plans[step], sleep)
+            if branch is not None:
                 del self._sleep[step + 1 :], self._plans[step + 1 :]
-                self._branch = plans.pop(0)
+                self._branch = branch
                 self._forced = step
-                self._sleep_now = sleep
+                self._sleep_now = self._sleep[step]
                 keep = (1 << step) - 1
                 self._touched = {uid: mask & keep for uid, mask in self._touched.items()}
                 self._last = {}
@@ -349,11 +382,26 @@ def _weak_initial(uid: int, key: Key, sequence: list[_Planned]) -> bool:
     return not any(dependent(key, event.key) for event in sequence)
 
 
-def _insert(sequence: list[_Planned], level: list[Branch]) -> None:
+def _first_awake(plans: list[Branch], sleep: dict[int, Key]) -> Branch | None:
+    """Take the first branch from ``plans`` that does not begin with a step explored already."""
+    while plans:
+        branch = plans.pop(0)
+        if branch.uid not in sleep:
+            return branch
+    return None
+
+
+def _insert(sequence: list[_Planned], sure: bool, level: list[Branch]) -> None:
     """Insert a wakeup sequence into an ordered tree (JACM 2017, section 6.3): follow the branches that could start
-    an equivalent sequence; where none does, add the rest as a new last branch; a leaf reached covers it."""
+    an equivalent sequence; where none does, add the rest as a new last branch; a leaf reached covers it.
+
+    Deviation: a leaf that is not ``sure`` covers nothing. That it does rests on no branch being a weak initial of
+    those to its right, and a guessed key, on the side of dependence, may hide that one is. The sequence is added below
+    the leaf instead: what is executed explicitly is explored, and at worst sleep sets cut an execution short.
+    """
     while sequence:
         for branch in level:
+            sure = sure and branch.sure
             own = next((i for i, event in enumerate(sequence) if event.uid == branch.uid), None)
             if own is not None:
                 if not _initial(own, sequence):
@@ -361,13 +409,13 @@ def _insert(sequence: list[_Planned], level: list[Branch]) -> None:
                 sequence = sequence[:own] + sequence[own + 1 :]
             elif any(dependent(branch.key, event.key) for event in sequence):
                 continue
-            if not branch.children:
+            if not branch.children and branch.sure:
                 return
             level = branch.children
             break
         else:
             for event in sequence:
-                branch = Branch(event.uid, event.key)
+                branch = Branch(event.uid, event.key, sure)
                 level.append(branch)
                 level = branch.children
             return

@@ -184,6 +184,18 @@ def _interruptible(watch: _Watch) -> Generator[None]:
         signal.signal(signal.SIGINT, before)
 
 
+@contextmanager
+def _garbage_kept() -> Generator[None]:
+    """No destructor runs in the middle of an execution: the driver collects in between."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
 def _switches(schedule: list[int]) -> int:
     return sum(1 for before, after in pairwise(schedule) if before != after)
 
@@ -224,33 +236,54 @@ def explore(
     """
     watch = _Watch()
     started = perf_counter()
-    gave_up = _warm_up(program, budget, seed, watch)
-    if gave_up is not None:
-        return gave_up
-    for _ in range(_RESTARTS_MAX):
-        loaded = len(sys.modules)
-        try:
-            return _explore(program, make_strategy(strategy, seed), budget, seed, progress, started, watch)
-        except Divergence:
-            if len(sys.modules) == loaded:
-                raise
-    return _explore(program, make_strategy(strategy, seed), budget, seed, progress, started, watch)
+    with takeover(), _interruptible(watch), watchdog(watch, budget.stall_s), _garbage_kept():
+        gave_up = _warm_up(program, budget, seed, watch)
+        if gave_up is not None:
+            return gave_up
+        for _ in range(_RESTARTS_MAX):
+            loaded = len(sys.modules)
+            try:
+                return _explore(program, make_strategy(strategy, seed), budget, seed, progress, started, watch)
+            except Divergence:
+                if len(sys.modules) == loaded:
+                    raise
+        return _explore(program, make_strategy(strategy, seed), budget, seed, progress, started, watch)
 
 
 def _warm_up(program: Callable[[], None], budget: Budget, seed: int, watch: _Watch) -> Exploration | None:
     """Run once, uncounted; a result when that already shows that the program cannot be controlled."""
-    with takeover(), _interruptible(watch), watchdog(watch, budget.stall_s):
-        watch.world = world = ExploredWorld(Once(seed), max_steps=budget.max_steps, seed=seed)
-        try:
-            execution = world.run(program)
-        except Interrupted:
-            return Exploration(gave_up="interrupted before the first execution ended", interrupted=True)
-        finally:
-            watch.world = None
+    watch.world = world = ExploredWorld(Once(seed), max_steps=budget.max_steps, seed=seed)
+    try:
+        execution = world.run(program)
+    except Interrupted:
+        return Exploration(gave_up="interrupted before the first execution ended", interrupted=True)
+    finally:
+        watch.world = None
     _raise_target_error(execution)
     if execution.outcome in (Outcome.REFUSED, Outcome.STALLED):
         return Exploration(gave_up=execution.refusal)
     return None
+
+
+class _Bounds:
+    """What kept an exploration from being exhaustive, collected over its executions."""
+
+    __slots__ = ("cut_off", "polling", "step_limit")
+
+    def __init__(self) -> None:
+        self.polling = False
+        self.step_limit = False
+        self.cut_off = ""
+
+    def note(self, execution: Execution) -> None:
+        self.polling |= execution.polling_bounded
+        self.step_limit |= execution.outcome is Outcome.STEP_LIMIT
+        if execution.outcome in (Outcome.REFUSED, Outcome.STALLED):
+            self.cut_off = execution.refusal
+
+    @property
+    def any(self) -> bool:
+        return bool(self.polling or self.step_limit or self.cut_off)
 
 
 def _explore(
@@ -262,82 +295,70 @@ def _explore(
     started: float,
     watch: _Watch,
 ) -> Exploration:
+    """Executions until the strategy has no more, the budget is used up or the user stops."""
     result = Exploration()
+    bounds = _Bounds()
     strategy.deadline = started + budget.max_seconds
     thread_uids: dict[tuple[int, int], int] = {}
     outside: dict[int, tuple[int, Primitive]] = {}
-    first_finding = first_finding_steps = 0
-    polling = step_limited = stalled = False
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        with takeover(), _interruptible(watch), watchdog(watch, budget.stall_s):
-            while True:
-                world = ExploredWorld(
-                    strategy, max_steps=budget.max_steps, seed=seed, thread_uids=thread_uids, outside=outside
-                )
-                watch.world = world
-                try:
-                    execution = world.run(program)
-                except Interrupted:
-                    result.interrupted = True
-                    break
-                finally:
-                    watch.world = None
-                outcome = execution.outcome
-                result.steps += execution.steps
-                if outcome in (Outcome.REFUSED, Outcome.STALLED):
-                    if not result.executions:
-                        result.gave_up = execution.refusal
-                        break
-                    stalled = True
-                    result.limits.append(f"an execution was cut off: {execution.refusal}")
-                if outcome is not Outcome.REDUNDANT:
-                    result.executions += 1
-                    _raise_target_error(execution)
-                    step_limited |= outcome is Outcome.STEP_LIMIT
-                    polling |= execution.polling_bounded
-                    signature = _signature(execution)
-                    if signature is not None:
-                        first_finding = first_finding or result.executions
-                        first_finding_steps = first_finding_steps or result.steps
-                        _remember(result, signature, execution)
-                strategy.finished(world)
-                more = strategy.next_execution()
-                if not more:
-                    result.exhaustive = not (step_limited or polling or stalled or strategy.truncated)
-                    result.exhaustive &= strategy.name == OptimalDpor.name
-                    break
-                if watch.interrupted:
-                    result.interrupted = True
-                    break
-                after = (first_finding, first_finding_steps)
-                reason = _used_up(result, budget, after, perf_counter() - started)
-                if reason:
-                    result.limits.append(reason)
-                    break
-                if result.executions % _COLLECT_EVERY == 0:
-                    gc.collect(1)
-                if progress is not None:
-                    result.seconds = perf_counter() - started
-                    progress(result)
-    finally:
-        if collecting:
-            gc.enable()
+    first_finding = (0, 0)
+    while True:
+        watch.world = world = ExploredWorld(
+            strategy, max_steps=budget.max_steps, seed=seed, thread_uids=thread_uids, outside=outside
+        )
+        try:
+            execution = world.run(program)
+        except Interrupted:
+            result.interrupted = True
+            break
+        finally:
+            watch.world = None
+        result.steps += execution.steps
+        if execution.outcome is not Outcome.REDUNDANT:
+            result.executions += 1
+            bounds.note(execution)
+            _raise_target_error(execution)
+            signature = _signature(execution)
+            if signature is not None:
+                _remember(result, signature, execution)
+                first_finding = first_finding if first_finding[0] else (result.executions, result.steps)
+        strategy.finished(world)
+        world.dissolve()
+        if not strategy.next_execution():
+            result.exhaustive = strategy.name == OptimalDpor.name and not (bounds.any or strategy.truncated)
+            break
+        result.interrupted = watch.interrupted
+        reason = _used_up(result, budget, first_finding, perf_counter() - started)
+        if reason:
+            result.limits.append(reason)
+        if reason or result.interrupted:
+            break
+        if result.executions % _COLLECT_EVERY == 0:
+            gc.collect(1)
+        if progress is not None:
+            result.seconds = perf_counter() - started
+            progress(result)
     result.redundant = strategy.redundant
     result.seconds = perf_counter() - started
+    result.limits += _limits(bounds, strategy, budget)
     if strategy.infeasible and result.exhaustive:
         result.exhaustive = False
         result.limits.append(f"{strategy.infeasible} planned schedules could not be followed")
-    if polling:
-        result.limits.append(
-            f"a thread that polls was let look {POLLS_IN_A_ROW} times in a row, then only after a change"
-        )
-    if step_limited:
-        result.limits.append(f"executions longer than {budget.max_steps} steps were cut off (--max-steps)")
-    if strategy.name != OptimalDpor.name:
-        result.limits.append(f"schedules were sampled ({strategy.name}), not enumerated")
     return result
+
+
+def _limits(bounds: _Bounds, strategy: Explorer, budget: Budget) -> list[str]:
+    """What was bounded, in the words of the result."""
+    limits: list[str] = []
+    if bounds.cut_off:
+        limits.append(f"an execution was cut off: {bounds.cut_off}")
+    if bounds.polling:
+        limits.append(f"a thread that polls was let look {POLLS_IN_A_ROW} times in a row, then only after a change")
+    if bounds.step_limit:
+        limits.append(f"executions longer than {budget.max_steps} steps were cut off (--max-steps)")
+    if strategy.name != OptimalDpor.name:
+        limits.append(f"schedules were sampled ({strategy.name}), not enumerated")
+    return limits
 
 
 def _raise_target_error(execution: Execution) -> None:

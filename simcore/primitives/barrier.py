@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any
 
 from .. import world as _world
-from ..dependency import Access
+from ..dependency import Access, Need
 from ..threads import VirtualThread
 from ..trace import Op
 from ..world import Operation, Primitive, World
@@ -37,6 +37,7 @@ class BarrierOperation(Operation):
     """What all operations on a barrier share: none takes effect while the action runs."""
 
     __slots__ = ()
+    needs = int(Need.NO_ACTION)
     target: Barrier  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def ready(self, thread: VirtualThread) -> bool:
@@ -68,6 +69,8 @@ class Arrive(BarrierOperation):
     op = Op.ARRIVE
     label = "Barrier.wait"
     pending = done = int(Access.BARRIER)
+
+    needs = int(Need.ENTRANCE)
 
     def ready(self, thread: VirtualThread) -> bool:
         return self.target._phase in (Phase.FILLING, Phase.BROKEN)
@@ -103,6 +106,7 @@ class EndAction(BarrierOperation):
     """The action returned: open the barrier; or it raised: break it. The thread that ran it leaves."""
 
     __slots__ = ("failed_action",)
+    needs = 0
     op = Op.ATOMIC
     label = "Barrier action"
 
@@ -142,6 +146,8 @@ class Depart(BarrierOperation):
     label = "Barrier.wait"
     pending = done = int(Access.BARRIER_DEPART)
 
+    needs = int(Need.EXIT)
+
     def ready(self, thread: VirtualThread) -> bool:
         return self.target._phase not in (Phase.FILLING, Phase.ACTING)
 
@@ -171,6 +177,7 @@ class TimedDepart(Depart):
     __slots__ = ("timeout",)
     failed_op = Op.TIMEOUT
     failed = int(Access.BARRIER_BREAK)
+    needs = int(Need.NO_ACTION)
     polls = True
 
     def __init__(self, target: Barrier, timeout: float) -> None:
@@ -222,6 +229,7 @@ class Look(BarrierOperation):
     """``n_waiting``, which CPython reads without the barrier's lock."""
 
     __slots__ = ()
+    needs = 0
     op = Op.ATOMIC
     label = "Barrier.n_waiting"
     pending = done = int(Access.BARRIER_LOOK)
@@ -291,6 +299,17 @@ class Barrier(Primitive):
         """The steps after which the next round can begin."""
         self._opened_by: list[int] = []
         """The steps that made it possible for those who wait to leave: all arrivals, or a break or reset."""
+
+    def admits(self) -> int:
+        phase = self._phase
+        admitted = ~(Need.ENTRANCE | Need.EXIT | Need.NO_ACTION)
+        if phase in (Phase.FILLING, Phase.BROKEN):
+            admitted |= Need.ENTRANCE
+        if phase not in (Phase.FILLING, Phase.ACTING):
+            admitted |= Need.EXIT
+        if phase is not Phase.ACTING:
+            admitted |= Need.NO_ACTION
+        return admitted
 
     def capacity(self) -> int:
         return self._parties

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from .. import world as _world
-from ..dependency import Access
+from ..dependency import Access, Need
 from ..threads import VirtualThread
 from ..trace import Op
 from ..world import Operation, Primitive
@@ -32,11 +32,10 @@ class Waiter:
 class Wait(Operation):
     """Release the lock and join the queue of waiters, in one step."""
 
-    __slots__ = ("second", "waiter")
+    __slots__ = ("second", "second_done", "waiter")
     op = Op.WAIT
     label = "Condition.wait"
     pending = done = int(Access.CONDITION_WAIT)
-    second_done = int(Access.RELEASE)
     productive = False
     target: Condition  # pyright: ignore[reportIncompatibleVariableOverride]
 
@@ -44,9 +43,13 @@ class Wait(Operation):
         super().__init__(target)
         self.waiter = waiter
         self.second = target.lock
+        self.second_done = int(Access.RELEASE)  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def apply(self, thread: VirtualThread) -> None:
         condition = self.target
+        if condition.lock.owner is not thread:
+            self.second_done = int(Access.RELEASE_FOREIGN)  # pyright: ignore[reportIncompatibleVariableOverride]
+            condition.lock.handed_over = True
         world = condition._world
         assert world is not None
         self.waiter.step = world.step
@@ -62,7 +65,6 @@ class Woken(Operation):
     failed_op = Op.TIMEOUT
     label = "Condition.wait"
     target: Condition  # pyright: ignore[reportIncompatibleVariableOverride]
-    done = int(Access.CONDITION_WOKEN)
     failed = int(Access.CONDITION_TIMEOUT)
     polls = True
 
@@ -74,6 +76,10 @@ class Woken(Operation):
     @property
     def pending(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
         return int(Access.CONDITION_WOKEN) if self.timeout is None else int(Access.CONDITION_TIMEOUT)
+
+    @property
+    def done(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return int(Access.CONDITION_WOKEN if self.timeout is None else Access.CONDITION_IN_TIME)
 
     @property
     def local(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -104,6 +110,7 @@ class Reacquire(Operation):
     op = Op.ACQUIRE
     label = "acquire (back from Condition.wait)"
     pending = done = int(Access.ACQUIRE)
+    needs = int(Need.FREE)
     productive = False
     target: Lock  # pyright: ignore[reportIncompatibleVariableOverride]
 

@@ -10,7 +10,7 @@ import warnings
 from typing import Any
 
 from .. import world as _world
-from ..dependency import Access
+from ..dependency import Access, Need
 from ..threads import VirtualThread
 from ..trace import Op
 from ..world import Operation, Primitive
@@ -64,6 +64,7 @@ class Wait(Operation):
     op = Op.WAIT
     label = "Event.wait"
     pending = done = int(Access.EVENT_WAIT)
+    needs = int(Need.RAISED)
     target: Event  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def __init__(self, target: Event, raised_before: int = -1) -> None:
@@ -92,6 +93,7 @@ class TimedWait(Wait):
     __slots__ = ("timeout",)
     failed_op = Op.TIMEOUT
     pending = done = failed = int(Access.EVENT_LOOK)
+    needs = 0
     polls = True
 
     def __init__(self, target: Event, timeout: float, raised_before: int = -1) -> None:
@@ -148,6 +150,9 @@ class Event(Primitive):
         self.flag = self._real is not None and self._real.is_set()
         self.set_at = -1
         self.raised = 0
+
+    def admits(self) -> int:
+        return -1 if self.flag else ~Need.RAISED
 
     def real(self) -> Any:
         """The real event behind this one, made on demand when the object was born inside a world."""

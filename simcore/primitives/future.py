@@ -11,7 +11,7 @@ from concurrent.futures import _base
 from typing import TYPE_CHECKING, Any
 
 from .. import world as _world
-from ..dependency import Access
+from ..dependency import Access, Need
 from ..threads import VirtualThread
 from ..trace import Op
 from ..world import Operation, Primitive, World
@@ -44,6 +44,9 @@ class Completions(Primitive):
 
     def __init__(self) -> None:
         self._world = None
+
+    def admits(self) -> int:
+        return ~Need.CAUSE
 
 
 completions = Completions()
@@ -148,6 +151,11 @@ class Finish(FutureOperation):
     @property
     def second_done(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
         return int(Access.FUTURE_WATCHED if self.target._watched else Access.FUTURE_DONE)
+
+    def guess(self) -> tuple[int, int, int, int] | None:
+        """Earlier it may not have been watched."""
+        watched = self.target._watched
+        return (self.target.uid, self.pending, completions.uid, int(Access.FUTURE_WATCHED)) if watched else None
 
     def apply(self, thread: VirtualThread) -> bool:
         """True when the worker is idle now, False when it has to say so later."""

@@ -11,7 +11,7 @@ from concurrent.futures import _base
 from typing import Any
 
 from .. import world as _world
-from ..dependency import Access
+from ..dependency import Access, Need
 from ..threads import VirtualThread
 from ..trace import Op
 from ..world import Operation, Uncontrollable, World
@@ -53,7 +53,7 @@ class Watch(Operation):
     def apply(self, thread: VirtualThread) -> list[Future]:
         for future in self.futures:
             future._watched = True
-        return in_order(self.futures)
+        return [future for future in self.futures if future._state in _REPORTED]
 
 
 class AwaitAll(Operation):
@@ -106,6 +106,10 @@ class AwaitSome(AwaitAll):
         super().__init__(futures)
         self.return_when = return_when
         self.timeout = None if timeout is None else max(timeout, 0)
+
+    @property
+    def needs(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return int(Need.CAUSE) if self.timeout is None else 0
 
     @property
     def polls(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -186,7 +190,7 @@ def wait(fs: Iterable[Any], timeout: float | None = None, return_when: str = _fu
 
 
 def as_completed(fs: Iterable[Any], timeout: float | None = None) -> Iterator[Any]:
-    """``concurrent.futures.as_completed``; futures that are done at the start come in the order they finished."""
+    """``concurrent.futures.as_completed``; futures that are done at the start come in the order given."""
     world = _world.active
     fs = list(fs)
     if world is None or not any(isinstance(future, Future) for future in fs):

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from .. import world as _world
-from ..dependency import Access
+from ..dependency import Access, Need
 from ..threads import VirtualThread
 from ..trace import Op
 from ..world import Operation, Primitive
@@ -44,6 +44,7 @@ class Acquire(Operation):
     op = Op.ACQUIRE
     label = "acquire"
     pending = done = int(Access.ACQUIRE)
+    needs = int(Need.FREE)
     productive = False
     target: Lock  # pyright: ignore[reportIncompatibleVariableOverride]
 
@@ -77,6 +78,7 @@ class TryAcquire(Acquire):
     pending = int(Access.TRY)
     done = int(Access.TRY_OK)
     failed = int(Access.TRY_FAILED)
+    needs = 0
     polls = True
 
     def __init__(self, target: Lock, timeout: float) -> None:
@@ -85,27 +87,36 @@ class TryAcquire(Acquire):
 
 
 class Release(Operation):
-    """Free the lock; CPython's Lock may be released by any thread, and complains only when it is free."""
+    """Free the lock; CPython's Lock may be released by any thread, and complains only when it is free.
+
+    A release by a thread that does not own the lock is a signal, or a mistake; whether it is one shows only when it
+    takes effect, since such a release may have come before.
+    """
 
     __slots__ = ()
     op = Op.RELEASE
     label = "release"
-    pending = done = int(Access.RELEASE)
     productive = False
     target: Lock  # pyright: ignore[reportIncompatibleVariableOverride]
 
+    @property
+    def pending(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return int(Access.RELEASE_FOREIGN if self.target.handed_over else Access.RELEASE)
+
+    @property
+    def done(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        lock = self.target
+        world = lock._world
+        assert world is not None
+        return int(Access.RELEASE if lock.owner is world.thread else Access.RELEASE_FOREIGN)
+
     def apply(self, thread: VirtualThread) -> None:
         lock = self.target
+        if lock.owner is not thread:
+            lock.handed_over = True
         if lock.owner is None:
             raise RuntimeError("release unlocked lock")
         lock.free()
-
-
-class ForeignRelease(Release):
-    """A release by a thread that does not own the lock: a signal, or a mistake."""
-
-    __slots__ = ()
-    pending = done = int(Access.RELEASE_FOREIGN)
 
 
 class Look(Operation):
@@ -140,6 +151,7 @@ class Lock(Primitive):
         "_release",
         "_world",
         "acquired_at",
+        "handed_over",
         "owner",
         "released_at",
         "uid",
@@ -161,14 +173,19 @@ class Lock(Primitive):
         self.owner = None
         self.released_at = -1
         self.acquired_at = -1
+        self.handed_over = False
 
     def _make_real(self) -> Any:
         return allocate_real_lock()
+
+    def admits(self) -> int:
+        return -1 if self.owner is None else ~Need.FREE
 
     def reset(self) -> None:
         self.owner = None
         self.released_at = -1
         self.acquired_at = -1
+        self.handed_over = False
 
     def real(self) -> Any:
         """The real lock behind this one, made on demand when the object was born inside a world."""
@@ -203,8 +220,6 @@ class Lock(Primitive):
             return self.real().release()
         if self._world is not world:
             self.adopt(world)
-        if self.owner is not world.thread:
-            return world.perform(ForeignRelease(self))
         return world.perform(self._release)
 
     def locked(self) -> bool:
@@ -229,7 +244,7 @@ class Lock(Primitive):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         world = _world.active
-        if world is None or self._world is not world or self.owner is not world.thread:
+        if world is None or self._world is not world:
             return self.release()
         return world.perform(self._release)
 
@@ -240,7 +255,8 @@ class Lock(Primitive):
     # What Condition asks of its lock.
 
     def is_owned(self, thread: VirtualThread) -> bool:
-        return self.owner is not None
+        """CPython asks a plain Lock only whether anybody holds it; a thread that does not has to look."""
+        return self.owner is thread or self.locked()
 
     def release_all(self) -> int:
         """Free it whatever its depth, for ``Condition.wait``; returns what to restore."""

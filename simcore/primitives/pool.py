@@ -15,10 +15,10 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 from .. import world as _world
-from ..dependency import Access
+from ..dependency import Access, Need
 from ..threads import VirtualThread
 from ..trace import Op
-from ..world import ExecutionOver, Operation, Primitive, Uncontrollable, World
+from ..world import ANY, ExecutionOver, Operation, Primitive, Uncontrollable, World
 from .future import CANCELLED, LOGGER, PENDING, RUNNING, Finish, Future, completions
 
 RealThreadPoolExecutor = _futures.ThreadPoolExecutor
@@ -59,6 +59,9 @@ class Submit(Operation):
         pool = self.target
         return completions if self.grew or pool._started < pool._max_workers else None
 
+    def guess(self) -> tuple[int, int, int, int] | None:
+        return (self.target.uid, self.pending, completions.uid, self.second_done)
+
     def apply(self, thread: VirtualThread) -> int:
         pool = self.target
         world = pool._world
@@ -90,6 +93,7 @@ class Take(Operation):
 
     __slots__ = ("pool", "taken")
     label = "take a task"
+    needs = int(Need.TASK)
     second_done = int(Access.POOL_TAKE)
 
     def __init__(self, pool: ThreadPoolExecutor) -> None:
@@ -116,6 +120,10 @@ class Take(Operation):
     @property
     def second(self) -> Primitive | None:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.pool if self.taken else self._next()
+
+    def guess(self) -> tuple[int, int, int, int] | None:
+        """Earlier or later it may be another task."""
+        return (self.pool.uid, int(Access.POOL_TAKE), ANY, int(Access.POOL_TAKE))
 
     def ready(self, thread: VirtualThread) -> bool:
         pool = self.pool
@@ -288,6 +296,9 @@ class ThreadPoolExecutor(Primitive, RealThreadPoolExecutor):
         if _world.active is not None:
             self._prefix = self._arguments[1] or f"ThreadPoolExecutor-{next(_pool_numbers)}"
             _living.append(self)
+
+    def admits(self) -> int:
+        return -1 if self._tasks or self._closed or self._exiting else ~Need.TASK
 
     def capacity(self) -> int:
         return self._max_workers

@@ -13,7 +13,7 @@ from collections import deque
 from typing import Any
 
 from .. import world as _world
-from ..dependency import Access
+from ..dependency import Access, Need
 from ..threads import VirtualThread
 from ..trace import Op
 from ..world import Operation, Primitive, World
@@ -62,6 +62,7 @@ class QueueOperation(Operation):
     """What all operations on a :class:`Queue` share: none takes effect while a thread holds the ``mutex``."""
 
     __slots__ = ()
+    needs = int(Need.MUTEX)
     target: Queue  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def ready(self, thread: VirtualThread) -> bool:
@@ -110,6 +111,7 @@ class Put(QueueOperation):
     op = Op.PUT
     failed_op = Op.PUT_FAILED
     label = "Queue.put"
+    needs = Need.MUTEX | Need.ROOM
     failed = int(Access.PUT_FAILED)
     second_done = int(Access.CONDITION_NOTIFY)
 
@@ -157,6 +159,7 @@ class TryPut(Put):
 
     __slots__ = ("timeout",)
     polls = True
+    needs = int(Need.MUTEX)
 
     def __init__(self, target: Queue, item: Any, timeout: float) -> None:
         super().__init__(target, item)
@@ -174,6 +177,7 @@ class Get(QueueOperation):
     op = Op.GET
     failed_op = Op.GET_FAILED
     label = "Queue.get"
+    needs = Need.MUTEX | Need.ITEM
     failed = int(Access.GET_FAILED)
     second_done = int(Access.CONDITION_NOTIFY)
 
@@ -217,6 +221,7 @@ class TryGet(Get):
 
     __slots__ = ("timeout",)
     polls = True
+    needs = int(Need.MUTEX)
 
     def __init__(self, target: Queue, timeout: float) -> None:
         super().__init__(target)
@@ -257,6 +262,7 @@ class Join(QueueOperation):
     __slots__ = ()
     op = Op.JOIN
     label = "Queue.join"
+    needs = Need.MUTEX | Need.NO_TASK
     pending = done = int(Access.QUEUE_JOIN)
 
     def possible(self) -> bool:
@@ -409,6 +415,20 @@ class Queue(Primitive, RealQueue[Any]):
     def capacity(self) -> int:
         return self.maxsize
 
+    def admits(self) -> int:
+        size = self._qsize()
+        open_ = self.is_shutdown
+        admitted = 0
+        if open_ or not 0 < self.maxsize <= size:
+            admitted |= Need.ROOM
+        if size or open_:
+            admitted |= Need.ITEM
+        if not self.unfinished_tasks:
+            admitted |= Need.NO_TASK
+        if self._mutex_owner() is None:
+            admitted |= Need.MUTEX
+        return admitted | ~(Need.ROOM | Need.ITEM | Need.NO_TASK | Need.MUTEX)
+
     def _mutex_owner(self) -> VirtualThread | None:
         mutex = self._mutex
         return None if mutex is None or mutex._world is not self._world else mutex.owner
@@ -560,6 +580,7 @@ class SimpleGet(Operation):
     failed_op = Op.GET_FAILED
     label = "SimpleQueue.get"
     pending = done = int(Access.GET)
+    needs = int(Need.ITEM)
     failed = int(Access.GET_FAILED)
     target: SimpleQueue  # pyright: ignore[reportIncompatibleVariableOverride]
 
@@ -587,6 +608,7 @@ class SimpleTryGet(SimpleGet):
 
     __slots__ = ("timeout",)
     pending = done = int(Access.GET_TRY)
+    needs = 0
     polls = True
 
     def __init__(self, target: SimpleQueue, timeout: float) -> None:
@@ -643,6 +665,9 @@ class SimpleQueue(Primitive, RealSimpleQueue[Any]):
     def reset(self) -> None:
         """A queue made outside enters every world with the items it had when it entered the first."""
         self._items = deque((item, -1) for item in self._outside or [])
+
+    def admits(self) -> int:
+        return -1 if self._items else ~Need.ITEM
 
     def _leave_world(self) -> None:
         """Outside, a queue that was born inside a world still has the items it had there at the end."""

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from .. import world as _world
-from ..dependency import Access
+from ..dependency import Access, Need
 from ..threads import VirtualThread
 from ..trace import Op
 from ..world import Operation, Primitive
@@ -29,6 +29,7 @@ class Take(Operation):
     op = Op.ACQUIRE
     label = "Semaphore.acquire"
     pending = done = int(Access.PERMIT_TAKE)
+    needs = int(Need.PERMIT)
     productive = False
     target: Semaphore  # pyright: ignore[reportIncompatibleVariableOverride]
 
@@ -63,6 +64,7 @@ class TryTake(Take):
     failed_op = Op.ACQUIRE_FAILED
     pending = done = int(Access.PERMIT_TRY)
     failed = int(Access.PERMIT_TRY_FAILED)
+    needs = 0
     polls = True
 
     def __init__(self, target: Semaphore, timeout: float) -> None:
@@ -125,6 +127,10 @@ class BoundedGive(Give):
     def done(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.pending
 
+    def guess(self) -> tuple[int, int, int, int] | None:
+        """Earlier it may not have been stray."""
+        return (self.target.uid, self.pending, -1, 0) if self.pending == Access.PERMIT_GIVE_STRAY else None
+
     def apply(self, thread: VirtualThread) -> None:
         semaphore = self.target
         self.code = self.pending
@@ -167,6 +173,9 @@ class Semaphore(Primitive):
         """A semaphore made outside enters with the value it has there."""
         self.permits = deque([-1] * (self.initial if self._real is None else self._real._value))
         self.holders = []
+
+    def admits(self) -> int:
+        return -1 if self.permits else ~Need.PERMIT
 
     def capacity(self) -> int:
         return self.initial

@@ -151,7 +151,7 @@ def make_init() -> Callable[..., None]:
 def virtual(thread: threading.Thread) -> VirtualThread | None:
     """The virtual thread behind a Thread object in the active world."""
     found: VirtualThread | None = getattr(thread, "_weft_thread", None)
-    return found if found is not None and found._world is _world.active else None
+    return found if found is not None and getattr(found, "_world", None) is _world.active else None
 
 
 def _started(thread: Any) -> bool:

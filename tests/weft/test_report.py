@@ -488,13 +488,41 @@ def test_a_single_run_is_a_table_without_a_chart() -> None:
     assert "2.00 s" in page.words()
 
 
-def test_an_interval_is_read_in_the_unit_it_fits() -> None:
-    of_speedup = Run(seconds=10.0, speedup=2.0, interval=(1.6, 2.5))
-    assert of_speedup.seconds_interval == (8.0, 12.5)
-    of_seconds = Run(seconds=10.0, speedup=2.0, interval=(8.0, 12.5))
-    assert of_seconds.seconds_interval == (8.0, 12.5)
-    assert of_seconds.speedup_interval == (1.6, 2.5)
-    assert Run(seconds=10.0).seconds_interval is None
+def test_one_interval_is_worked_out_from_the_other() -> None:
+    assert Run(seconds=10.0, speedup=2.0, interval=(1.6, 2.5)).predicted_interval == (8.0, 12.5)
+    assert Run(seconds=10.0, speedup=2.0, seconds_interval=(8.0, 12.5)).speedup_interval == (1.6, 2.5)
+    assert Run(seconds=10.0).predicted_interval is None
+
+
+def test_workers_that_are_as_many_as_the_cores_make_no_series() -> None:
+    found = [
+        Run(params={"workers": n, "size": 3}, cores=n, gil=gil, seconds=1.0) for gil in (True, False) for n in (1, 2)
+    ]
+    axis = axis_of(found)
+    assert (axis.x, axis.others, axis.along) == ("cores", [], ["workers"])
+    assert [len(series.runs) for series in series_of(found, axis)] == [2, 2]
+
+
+def test_configurations_that_never_ended_are_said_first() -> None:
+    stuck = [
+        {"params": {"workers": 2}, "cores": 2, "gil": True, "reason": "deadlock", "stuck": ["main waits for lock"]}
+    ]
+    words = Page(Report("r").add_prediction(prediction(unfinished=stuck)).html()).words()
+    assert "1 of 9 configurations never ended in virtual time" in words
+    assert "2 cores, workers=2, GIL on: deadlock main waits for lock" in words
+    alone = Page(Report("r").add_prediction(prediction(runs=[], unfinished=stuck)).html())
+    assert alone.texts["h1"][0].strip() == "No configuration ended in virtual time"
+
+
+def test_a_run_that_was_not_measured_says_why() -> None:
+    values = validation()
+    del values["runs"][7]["measured_seconds"], values["runs"][7]["error"]
+    values["runs"][7] |= {"note": "this machine has 2 cores", "samples": []}
+    values["runs"][0] |= {"disturbed": 1}
+    page = Page(Report("r").add_validation(values).html())
+    assert "8 cores, workers=8, GIL off: this machine has 2 cores" in page.words()
+    assert "2 of 3" in page.words()
+    assert "median of 7 comparisons" in page.words()
 
 
 def test_the_validation_table_has_signed_errors_and_intervals() -> None:
