@@ -67,15 +67,17 @@ class _Recorded:
         # Only now: these modules keep the real threading primitives, and numpy must not load while the program runs.
         import numpy as np
 
-        from . import log, primitives
+        from . import log
         from .machine import describe
+        from .recorded.takeover import recording
+        from .recorded.thread import note_failure
 
         np.zeros(1)
         self.answers = answers
         self.target = target
         self.parameters: dict[str, Any] = job["parameters"]
-        self.note_failure = primitives.note_failure
-        self.recording = primitives.recording
+        self.note_failure = note_failure
+        self.recording = recording
         header = Header(
             target=job["target"],
             world="real",

@@ -69,9 +69,9 @@ def run_job(
                 child.kill()
             child.wait()
         if answer is None:
-            raise ChildError(
-                _silent(child.returncode, stack_file, silence_s or limit_s), 4 if child.returncode == -9 else 3
-            )
+            raise ChildError(_ending(child.returncode), 4)
+        if not answer:
+            raise ChildError(_stopped(stack_file, silence_s or limit_s), 4)
     if "error" in answer:
         raise ChildError(internal_error(answer["error"]) if answer["code"] == 3 else answer["error"], answer["code"])
     return answer
@@ -87,7 +87,7 @@ def _listen(
     silence_s: float | None,
     progress: Callable[[dict[str, Any]], None] | None,
 ) -> dict[str, Any] | None:
-    """Read messages until the answer; None when the child ended or was killed without one."""
+    """Read messages until the answer; None when the child ended without one, empty when its time ran out."""
     selector = selectors.DefaultSelector()
     selector.register(read_end, selectors.EVENT_READ)
     deadline = monotonic() + limit_s
@@ -97,7 +97,7 @@ def _listen(
         try:
             if not selector.select(max(0.0, min(deadline, quiet_until) - monotonic())):
                 child.kill()
-                return None
+                return {}
             data = os.read(read_end, 1 << 20)
             if not data:
                 return None
@@ -116,18 +116,22 @@ def _listen(
             deadline = min(deadline, monotonic() + _GRACE_S)
 
 
-def _silent(code: int, stack_file: str, limit_s: float) -> str:
-    if code == -signal.SIGKILL:
-        stack = Path(stack_file).read_text(encoding="utf-8") if os.path.exists(stack_file) else ""
-        latest = stack.rpartition("most recent call first")[2]
-        place = next((line.strip() for line in latest.splitlines() if line.strip().startswith("File")), "")
-        where = f" it was in: {place};" if place else ""
-        return (
-            f"the program did not answer within {limit_s:g} s and was stopped;{where} it probably blocks in a "
-            "call that weft does not control"
-        )
+def _stopped(stack_file: str, limit_s: float) -> str:
+    """What to say of a child that had to be killed, with the place where it was (faulthandler's last dump)."""
+    stack = Path(stack_file).read_text(encoding="utf-8") if os.path.exists(stack_file) else ""
+    latest = stack.rpartition("most recent call first")[2]
+    place = next((line.strip() for line in latest.splitlines() if line.strip().startswith("File")), "")
+    where = f" it was in: {place};" if place else ""
+    return (
+        f"the program did not answer within {limit_s:g} s and was stopped;{where} it probably blocks in a call that weft "
+        "does not control"
+    )
+
+
+def _ending(code: int) -> str:
+    """What to say of a child that ended without an answer."""
     if code < 0:
-        return f"the program was ended by signal {signal.Signals(-code).name}"
+        return f"the program was ended by signal {signal.Signals(-code).name} before a verdict"
     return f"the program ended the process with exit code {code} (os._exit?) before a verdict"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from weft.real_runs.log import Recorder
-from weft.real_runs.primitives import recording
+from weft.real_runs.recorded.takeover import recording
 from weft.simcore.trace import Event, Header, Op, Trace, load
 
 LOCKS = ("Lock", "RLock")

@@ -11,7 +11,8 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 
 import pytest
 
-from weft.real_runs import primitives
+from weft.real_runs.recorded.clock import real_sleep
+from weft.real_runs.recorded.notes import Recording
 from weft.simcore.trace import Op, Trace
 
 from .conftest import assert_true_order, kind_of, labels
@@ -32,12 +33,12 @@ def until_blocked(held: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 5
     while not held():
         assert time.monotonic() < deadline
-        primitives.real_sleep(0.0005)
+        real_sleep(0.0005)
 
 
 def waiting_for(kind: str) -> bool:
     """Is a recorded thread blocked in a request? The log says so while the program runs."""
-    recorder = primitives._Recording.recorder
+    recorder = Recording.recorder
     return any(
         row[1] in (Op.REQUEST, Op.WAIT) and recorder.tables.objects[row[3]].kind == kind
         for log in recorder.logs
@@ -99,8 +100,8 @@ def test_names_and_places_are_the_users(recorded: Recorded) -> None:
     assert lock.name == "door"
     acquire = next(event for event in trace if event.operation is Op.ACQUIRE)
     line = body.__code__.co_firstlineno
-    assert trace.at(lock.site) == f"test_primitives.py:{line + 1}"
-    assert trace.at(acquire.location) == f"test_primitives.py:{line + 2}"
+    assert trace.at(lock.site) == f"test_recorded.py:{line + 1}"
+    assert trace.at(acquire.location) == f"test_recorded.py:{line + 2}"
     assert trace.tables.locations[acquire.location].function.endswith("body")
 
 
@@ -310,7 +311,7 @@ def test_thread_failures_are_noted_where_they_were_raised(recorded: Recorded, mo
     failure = next(event for event in trace if event.operation is Op.FAIL)
     assert failure.extra["type"] == "LookupError"
     assert failure.extra["message"] == "gone"
-    assert trace.at(failure.location) == f"test_primitives.py:{fails.__code__.co_firstlineno + 1}"
+    assert trace.at(failure.location) == f"test_recorded.py:{fails.__code__.co_firstlineno + 1}"
     assert trace.thread_name(failure.thread) == "test-fails"
 
 

@@ -1,0 +1,107 @@
+"""``Condition``, recorded, with waiters of its own: only so is it known whom a notify woke.
+
+It knows the recorded locks, and works on any other object that ``threading.Condition`` takes for a lock.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from ...simcore.trace import NOTHING, Op
+from ..log import ThreadLog, allocate_lock, now, request
+from .lock import Lock, RLock
+from .notes import Recording, note
+
+RealCondition = threading.Condition
+
+
+class _Waiter:
+    """One thread in ``wait()``: a locked lock that notify opens."""
+
+    __slots__ = ("gate", "thread")
+
+    def __init__(self, thread: int) -> None:
+        self.gate = allocate_lock()
+        self.gate.acquire()
+        self.thread = thread
+
+
+class Condition(RealCondition):
+    """``threading.Condition``, recorded. ``wait`` gives the lock up and takes it back: wait, wake, acquire."""
+
+    _waiters: deque[_Waiter]
+    _lock: Any
+    _is_owned: Callable[[], bool]
+
+    def __new__(cls, lock: Any = None) -> Any:
+        if cls is Condition and Recording.recorder.made_by_library(sys._getframe(1)):
+            return RealCondition(lock)
+        return super().__new__(cls)
+
+    def __init__(self, lock: Any = None) -> None:
+        self._recorder = Recording.recorder
+        if lock is None:
+            lock = RLock()
+        super().__init__(lock)
+        part_of = lock._index if isinstance(lock, Lock) else NOTHING
+        self._index = self._recorder.register_made(self, "Condition", sys._getframe(1), part_of=part_of)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if not self._is_owned():
+            raise RuntimeError("cannot wait on un-acquired lock")
+        recorder = self._recorder
+        log = recorder.here.log
+        where = recorder.location(sys._getframe(1))
+        waiter = _Waiter(log.index)
+        self._waiters.append(waiter)
+        log.add((log.index, Op.WAIT, 0, self._index, where, NOTHING, now()))
+        log.waiting = timeout is None
+        saved: Any = self._release_save()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType, reportUnknownMemberType]
+        notified = False
+        try:
+            if timeout is None:
+                notified = waiter.gate.acquire()
+            else:
+                notified = waiter.gate.acquire(True, timeout) if timeout > 0 else waiter.gate.acquire(False)
+        finally:
+            log.waiting = False
+            woken = Op.WAKE if notified else Op.TIMEOUT
+            log.add((log.index, woken, int(notified), self._index, where, NOTHING, now()))
+            self._take_back(saved, log, where)
+            if not notified and waiter in self._waiters:
+                self._waiters.remove(waiter)
+        return notified
+
+    def _take_back(self, saved: Any, log: ThreadLog, where: int) -> None:
+        lock = self._lock
+        if not isinstance(lock, Lock):
+            self._acquire_restore(saved)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+            return
+        if not lock._retake(saved, False):
+            request(self._recorder, log, lock._index, "acquire", where, False)
+            try:
+                lock._retake(saved, True)
+            finally:
+                log.waiting = False
+        log.add((log.index, Op.ACQUIRE, 1, lock._index, where, NOTHING, now()))
+
+    def notify(self, n: int = 1) -> None:
+        if not self._is_owned():
+            raise RuntimeError("cannot notify on un-acquired lock")
+        time_ns = now()
+        chosen: list[int] = []
+        waiters = self._waiters
+        while waiters and len(chosen) < n:
+            waiter = waiters.popleft()
+            chosen.append(waiter.thread)
+            waiter.gate.release()
+        recorder = self._recorder
+        extra = recorder.extra(tuple(chosen), {"woken": chosen}) if chosen else NOTHING
+        note(recorder, Op.NOTIFY, self._index, time_ns, len(chosen), extra)
+
+    def notify_all(self) -> None:
+        self.notify(len(self._waiters))
