@@ -21,6 +21,7 @@ from typing import Any
 
 from ..simcore.target import Target, TargetError, check_parameters, parse_target
 from ..simcore.trace import NOTHING, Header, Op
+from .machine import busy_seconds
 
 QUIET_LOOKS = 5
 """In how many looks in a row (0.1 s apart) all threads must be blocked, with no event between, to call it a deadlock.
@@ -286,12 +287,14 @@ def _one_run(target: Target, command: dict[str, Any], delays: _ThreadDelays) -> 
         check_parameters(target.function or target.text, function, parameters)
         delays.reset()
         delay_before = delays.total_ns()
+        busy_before = busy_seconds()
         cpu_before = time.process_time_ns()
         begin = time.perf_counter_ns()
         function(**parameters)
         _join_new(before_threads)
         wall = time.perf_counter_ns() - begin
         cpu = time.process_time_ns() - cpu_before
+        busy_after = busy_seconds()
         delay_after = delays.total_ns()
     except TargetError as error:
         return {"status": "usage", "message": str(error)}
@@ -306,9 +309,15 @@ def _one_run(target: Target, command: dict[str, Any], delays: _ThreadDelays) -> 
         "wall_ns": wall,
         "cpu_ns": cpu,
         "run_delay_ns": delay,
+        "others_ns": None if busy_before is None or busy_after is None else _others_ns(busy_after - busy_before, cpu),
         "threads": delays.started + 1,
         "left_over": len(set(threading.enumerate()) - before_threads),
     }
+
+
+def _others_ns(busy_seconds: float, own_ns: int) -> int:
+    """Processor time that went to other programs; the kernel counts the machine's in steps, so it may come out below 0."""
+    return max(int(busy_seconds * 1e9) - own_ns, 0)
 
 
 def _join_new(before: set[threading.Thread]) -> None:

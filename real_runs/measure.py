@@ -23,6 +23,10 @@ Status = Literal["ok", "failed", "crashed", "timeout"]
 RUN_DELAY_SHARE_MAX = 0.02
 """A run is disturbed when its threads waited for a processor longer than this share of the processor time open to
 them (fixed in advance)."""
+OTHERS_SHARE_MAX = 0.10
+"""A run is disturbed, too, when other programs used more than this share of one core meanwhile."""
+OTHERS_NS_MIN = 30_000_000
+"""Below this nothing can be said: the kernel counts in steps of 10 ms on each core."""
 
 
 class Configuration(msgspec.Struct, frozen=True):
@@ -37,8 +41,9 @@ class Sample(msgspec.Struct, frozen=True, omit_defaults=True):
     """One real run.
 
     ``seconds`` is wall time, ``cpu_seconds`` that of all threads, ``run_delay_seconds`` what its threads waited for a
-    processor (None: unknown). ``disturbed`` says that others took processor time from it; None when that cannot be
-    told, because the run itself had more threads than cores (and one, since the main thread usually waits).
+    processor, ``others_seconds`` the processor time of other programs meanwhile (None: unknown). ``disturbed`` says
+    that others took processor time from it. Waiting for a processor tells only when the run itself had no more threads
+    than cores (and one, since the main thread usually waits); what others used always tells.
     """
 
     block: int
@@ -46,6 +51,7 @@ class Sample(msgspec.Struct, frozen=True, omit_defaults=True):
     seconds: float | None = None
     cpu_seconds: float | None = None
     run_delay_seconds: float | None = None
+    others_seconds: float | None = None
     threads: int = 0
     disturbed: bool | None = None
     message: str = ""
@@ -229,15 +235,19 @@ def _sample(block: int, answer: dict[str, Any], cores: int) -> Sample:
     wall: int = answer["wall_ns"]
     delay: int | None = answer["run_delay_ns"]
     threads: int = answer["threads"]
+    others: int | None = answer["others_ns"]
     disturbed = None
     if delay is not None and threads <= cores + 1:
         disturbed = delay > RUN_DELAY_SHARE_MAX * wall * min(threads, cores)
+    if others is not None:
+        disturbed = bool(disturbed) or others > max(OTHERS_SHARE_MAX * wall, OTHERS_NS_MIN)
     return Sample(
         block,
         "ok",
         seconds=wall / 1e9,
         cpu_seconds=answer["cpu_ns"] / 1e9,
         run_delay_seconds=None if delay is None else delay / 1e9,
+        others_seconds=None if others is None else others / 1e9,
         threads=threads,
         disturbed=disturbed,
     )

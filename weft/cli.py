@@ -318,8 +318,7 @@ def write_report(html: str, title: str, results: list[Result], files: list[list[
 
     report = Report(title)
     for result, traces in zip(results, files, strict=True):
-        loaded = [load(path) for path in traces]
-        report.add_check(result, loaded[0] if loaded else None)
+        report.add_check(result, [load(path) for path in traces])
     try:
         report.write(html)
     except OSError as error:

@@ -151,11 +151,20 @@ def test_others_on_the_same_core_are_noticed(program: Program) -> None:
 
 
 def test_more_threads_than_cores_make_no_verdict_on_disturbance() -> None:
-    answer = {"wall_ns": 100, "cpu_ns": 100, "run_delay_ns": 50, "threads": 9}
+    answer = {"wall_ns": 100, "cpu_ns": 100, "run_delay_ns": 50, "others_ns": None, "threads": 9}
     assert module._sample(0, answer, 2).disturbed is None
     assert module._sample(0, {**answer, "threads": 3}, 2).disturbed is True
     assert module._sample(0, {**answer, "threads": 3, "run_delay_ns": 4}, 2).disturbed is False
     assert module._sample(0, {**answer, "run_delay_ns": None}, 9).disturbed is None
+
+
+def test_what_other_programs_used_tells_for_any_number_of_threads() -> None:
+    wall = 1_000_000_000
+    answer = {"wall_ns": wall, "cpu_ns": wall, "run_delay_ns": wall // 2, "threads": 9}
+    assert module._sample(0, {**answer, "others_ns": wall // 20}, 2).disturbed is False
+    assert module._sample(0, {**answer, "others_ns": wall // 5}, 2).disturbed is True
+    short = {**answer, "wall_ns": 1_000_000, "run_delay_ns": 0}
+    assert module._sample(0, {**short, "others_ns": 20_000_000}, 2).disturbed is False, "two steps of the kernel's clock"
 
 
 def test_what_this_machine_cannot_measure(monkeypatch: pytest.MonkeyPatch) -> None:
