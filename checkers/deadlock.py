@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..simcore.trace import Trace
 from .describe import relevant_steps, switches, thread_states
 from .finding import Finding, fingerprint
-from .holding import OWNED_KINDS, Blocked, Situation, read
+from .holding import OWNED_KINDS, PERMIT_KINDS, Blocked, Situation, read
 
 
 def find(trace: Trace, *, all_stuck: bool = True) -> list[Finding]:
@@ -31,6 +31,9 @@ def find(trace: Trace, *, all_stuck: bool = True) -> list[Finding]:
     for cycle in _cycles(situation, involved - explained):
         findings.append(_cycle_finding(situation, cycle))
         explained |= set(cycle)
+    for knot in _knots(situation, involved - explained):
+        findings.append(_cycle_finding(situation, knot))
+        explained |= set(knot)
     if not all_stuck:
         return findings
     for pool, members in sorted(_starved_pools(situation, involved - explained).items()):
@@ -39,7 +42,7 @@ def find(trace: Trace, *, all_stuck: bool = True) -> list[Finding]:
     behind = _behind(situation, explained, involved)
     left = involved - explained - behind
     if left:
-        part = _at_fault(situation, left)
+        part = _at_fault(situation, left) or left
         findings.append(_communication(situation, part))
         behind |= left - part
     for finding in findings[:1]:
@@ -88,6 +91,25 @@ def _cycles(situation: Situation, threads: set[int]) -> list[list[int]]:
             smallest = cycle.index(min(cycle))
             cycles.append(cycle[smallest:] + cycle[:smallest])
     return sorted(cycles, key=lambda cycle: (len(cycle), cycle))
+
+
+def _knots(situation: Situation, threads: set[int]) -> list[list[int]]:
+    """Where a semaphore has several holders, any of whom could help: threads that wait only for one another."""
+    wakers = {thread: set(situation.waits_for(situation.blocked[thread])) for thread in threads}
+    reached: dict[int, frozenset[int]] = {}
+    for thread in threads:
+        todo, seen = [thread], set[int]()
+        while todo:
+            fresh = wakers.get(todo.pop(), set[int]()) - seen
+            seen |= fresh
+            todo += fresh
+        reached[thread] = frozenset(seen)
+    knots = {
+        members
+        for members in reached.values()
+        if len(members) > 1 and all(reached.get(member) == members for member in members)
+    }
+    return sorted(sorted(members) for members in knots)
 
 
 def _starved_pools(situation: Situation, threads: set[int]) -> dict[int, list[int]]:
@@ -216,6 +238,9 @@ def _cycle_finding(situation: Situation, cycle: list[int]) -> Finding:
     locks = [item for item in wanted if trace.tables.objects[item].kind != "Thread"]
     why = "No lock common to all of them is held around, and nothing orders the sections."
     suggestion = f"Take {_list(sorted(trace.object_name(item) for item in locks))} in one order everywhere."
+    if all(trace.tables.objects[item].kind in PERMIT_KINDS for item in wanted):
+        why = "Each of them holds permits and waits for more, and all permits are taken."
+        suggestion = "Let a thread hold no permit while it waits for another, or have one permit more to give."
     if len(locks) < len(cycle):
         why = "A thread is joined by one that holds what it needs to end."
         suggestion = "Release the lock before join(), or let the thread end without it."
@@ -274,6 +299,7 @@ _REMEDIES = {
     "Event.wait": "set it",
     "Barrier.wait": "arrive",
     "Future.result": "complete it",
+    "acquire": "release it",
 }
 _SUGGESTIONS = {
     "Queue.get": "Put a sentinel for each consumer when the work is done, or end the consumers with shutdown.",
@@ -281,6 +307,7 @@ _SUGGESTIONS = {
     "Queue.join": "Call task_done() once for every item taken, in a finally block.",
     "Condition.wait": "Wait in a loop that tests a stop flag; set the flag and notify_all() under the lock.",
     "Event.wait": "Set the event on every path that ends the wait, also after an error.",
+    "acquire": "Release it on every path: take it in a with statement.",
     "Barrier.wait": "Make the number of parties equal the number of threads that arrive, or abort() on error.",
 }
 
@@ -298,6 +325,10 @@ def _why(situation: Situation, root: Blocked) -> str:
     others = [
         trace.thread_name(thread) for thread in sorted(situation.begun - situation.ended) if thread != root.thread
     ]
+    gone = [thread for thread in situation.holders(root.object) if thread in situation.ended]
+    if gone:
+        place = next(place for item, place in situation.holds[gone[0]] if item == root.object)
+        return f"{trace.thread_name(gone[0])} took it ({trace.at(place)}) and has ended without releasing it."
     if others:
         return f"When it blocks{state}, every other living thread is blocked too: {_list(others)}."
     return f"When it blocks{state}, no other thread is alive."

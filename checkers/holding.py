@@ -45,10 +45,10 @@ class Situation:
         return [thread for thread, held in self.holds.items() if any(item == target for item, _ in held)]
 
     def waits_for(self, blocked: Blocked) -> list[int]:
-        """The threads that could wake it, when the object says who they are; empty when anybody could."""
+        """The living threads that could wake it, when the object says who they are; empty when anybody could, or nobody."""
         info = self.trace.tables.objects[blocked.object]
         if info.kind in OWNED_KINDS or info.kind in PERMIT_KINDS:
-            return self.holders(blocked.object)
+            return [holder for holder in self.holders(blocked.object) if holder not in self.ended]
         if info.kind == "Thread":
             return [] if info.thread == NOTHING else [info.thread]
         if info.kind == "Future" and blocked.object in self.running_task:

@@ -7,8 +7,6 @@ execution means (a deadlock, a race) is for the checkers to say.
 from __future__ import annotations
 
 import gc
-import itertools
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -18,17 +16,14 @@ import greenlet
 
 from . import takeover
 from . import world as _world
-from .primitives import futures
-from .primitives.thread import real_get_ident
+from .interpreter import FreshInterpreter, SimulatedWorld
 from .threads import State, VirtualThread
 from .trace import Op
-from .world import ExecutionOver, Operation, Primitive, Uncontrollable, World
+from .world import ExecutionOver, Operation, Primitive, Uncontrollable
 
 MAX_STEPS = 20_000
 POLLS_IN_A_ROW = 3
 """How often a thread may look in vain at one object before it has to wait for something to change."""
-_threading: Any = threading
-"""For its private names: the table of living threads and the counter of default names start anew in every execution."""
 _STEPS_AFTER_EXIT = 200
 """How far daemon threads are followed after the last ordinary thread has ended, while they neither poll nor block."""
 
@@ -117,10 +112,11 @@ class Execution:
     refusal: str = ""
 
 
-class ExploredWorld(World):
+class ExploredWorld(SimulatedWorld):
     """One execution. Time is logical: a thread's clock moves when it sleeps or waits, and along happens-before."""
 
     kind = "explored"
+    exit_is_failure = False
 
     def __init__(
         self,
@@ -132,6 +128,7 @@ class ExploredWorld(World):
         outside: dict[int, tuple[int, Primitive]] | None = None,
         observer: Observer | None = None,
     ) -> None:
+        super().__init__()
         self.strategy = strategy
         self.max_steps = max_steps
         self.seed = seed
@@ -139,15 +136,12 @@ class ExploredWorld(World):
         self.outside = {} if outside is None else outside
         """Objects made before the first execution, by id, with the number they keep in all of them."""
         self.observer = observer
-        self.threads = []
         self.live: list[VirtualThread] = []
-        self.step = 0
         self.edges: list[int] = []
         self.schedule: list[int] = []
         self.times: list[int] = []
         self.admitted = -1
         """What the objects of the step taking effect admitted before it (``Primitive.admits``)."""
-        self.closing = False
         self.outcome: Outcome | None = None
         self.essential = 0
         """How many live threads keep the program running (not daemons)."""
@@ -161,8 +155,6 @@ class ExploredWorld(World):
         self._hub: Any = None
         self._to_start: VirtualThread | None = None
         self.aborted: BaseException | None = None
-        self.on_main_end: Callable[[], None] | None = None
-        """Called when the main function has returned, while its objects are still alive."""
 
     # What primitives ask.
 
@@ -224,7 +216,7 @@ class ExploredWorld(World):
     def perform(self, operation: Operation) -> Any:
         thread = self.thread
         if self.closing:
-            return self._while_closing(operation, thread)
+            return self.perform_while_closing(operation)
         if self.aborted is not None:
             raise ExecutionOver
         if self.observer is not None:
@@ -243,11 +235,6 @@ class ExploredWorld(World):
         if self.aborted is None:
             self.aborted = reason
         return ExecutionOver()
-
-    def _while_closing(self, operation: Operation, thread: VirtualThread) -> Any:
-        if operation.op in _HARMLESS:
-            return None
-        raise ExecutionOver
 
     def _switch(self, thread: VirtualThread) -> None:
         chosen = self._next()
@@ -435,32 +422,18 @@ class ExploredWorld(World):
         """
         assert _world.active is None, "a world is already active"
         self._hub = greenlet.getcurrent()
-        main_python = threading.main_thread()
-        main = VirtualThread(self._main_body(program), "MainThread", python_thread=main_python)
-        main.uid = 0
-        main.ident = real_get_ident()
-        previous_active = dict(_threading._active)
-        counter = _threading._counter
-        futures.reset_counters()
-        _threading._counter = _fresh_counter()
-        setattr(main_python, "_weft_thread", main)  # noqa: B010 - not an attribute of the class
-        takeover.refusal = None
-        self._mover = main
-        self._admit(main)
-        _world.active = self
-        try:
-            self._drive()
-        finally:
-            if self.observer is not None:
-                self.observer.ended(self)
-            stuck = [thread for thread in self.live if not thread.daemon]
-            self._close()
-            _world.active = None
-            _threading._active.clear()
-            _threading._active.update(previous_active)
-            _threading._counter = counter
-            _threading._dangling.clear()
-            _threading._dangling.add(main_python)
+        main = self._mover = self.main_thread(program)
+        with FreshInterpreter(main):
+            self._admit(main)
+            _world.active = self
+            try:
+                self._drive()
+            finally:
+                if self.observer is not None:
+                    self.observer.ended(self)
+                stuck = [thread for thread in self.live if not thread.daemon]
+                self.close()
+                _world.active = None
         refused = (thread.failure[0] for thread in self.threads if thread.failure is not None)
         reason = takeover.refusal or self.aborted or next((e for e in refused if isinstance(e, Uncontrollable)), None)
         if isinstance(reason, Uncontrollable):
@@ -482,20 +455,6 @@ class ExploredWorld(World):
             refusal=str(reason or ""),
         )
 
-    def _main_body(self, program: Callable[[], None]) -> Callable[[], None]:
-        def body() -> None:
-            try:
-                program()
-            except SystemExit:
-                pass  # sys.exit() in the main thread ends the program as it likes
-            finally:
-                if not self.closing:
-                    if self.on_main_end is not None:
-                        self.on_main_end()
-                    futures.shutdown_all(self)
-
-        return body
-
     def _drive(self) -> None:
         while True:
             chosen, self._to_start = self._to_start or self._next(), None
@@ -513,31 +472,9 @@ class ExploredWorld(World):
         self.threads = []
         self.live = []
 
-    def _close(self) -> None:
-        """Unwind what is left, with scheduling barred: ``finally`` blocks run, but their operations take no effect."""
-        self.closing = True
-        for thread in self.threads:
-            if thread.glet and not thread.glet.dead:
-                self.thread = thread
-                for _ in range(3):
-                    thread.glet.throw(ExecutionOver)
-                    if thread.glet.dead:
-                        break
-
-
-_HARMLESS = frozenset(
-    {Op.RELEASE, Op.NOTIFY, Op.SET, Op.CLEAR, Op.TASK_DONE, Op.END, Op.ATOMIC, Op.CANCEL, Op.CLOSE, Op.ABORT}
-)
-"""Operations that never wait: while an execution is unwound they do nothing instead of raising."""
-
 
 class Stalled(Exception):
     """Raised by the watchdog inside a thread that ran too long without an operation; ``str()`` says where."""
-
-
-def _fresh_counter() -> Any:
-    """What ``threading`` numbers default thread names with, from 1 again."""
-    return itertools.count(1).__next__
 
 
 def quiet_garbage() -> None:

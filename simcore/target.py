@@ -22,6 +22,10 @@ class TargetError(Exception):
     """The target cannot be read or called. The message says what, where and what to do."""
 
 
+class BrokenModule(TargetError, SyntaxError):
+    """A module that the program imports has a syntax error: to the program itself still the SyntaxError it would be."""
+
+
 class _Loader(importlib.abc.Loader):
     """Executes a module from compiled code kept in memory."""
 
@@ -62,7 +66,10 @@ class _OwnModules(importlib.abc.MetaPathFinder):
             or not isinstance(found.loader, importlib.machinery.SourceFileLoader)
         ):
             return found
-        code = found.loader.get_code(fullname)
+        try:
+            code = found.loader.get_code(fullname)
+        except SyntaxError as error:
+            raise BrokenModule(syntax_message(error, found.origin)) from error
         if code is None or found.origin is None:
             return found
         self.specs[fullname] = found
@@ -251,9 +258,10 @@ def check_parameters(name: str, function: Callable[..., Any], parameters: dict[s
         raise TargetError(f"{name}() cannot be called so: {error}; it takes {names}") from error
 
 
-def syntax_message(error: SyntaxError) -> str:
+def syntax_message(error: SyntaxError, file: str | None = None) -> str:
     line = (error.text or "").strip()
-    return f"syntax error in {error.filename}:{error.lineno}: {error.msg}" + (f": {line}" if line else "")
+    place = f"{error.filename or file}:{error.lineno}" if error.lineno else error.filename or file
+    return f"syntax error in {place}: {error.msg}" + (f": {line}" if line else "")
 
 
 def compile_file(path: Path) -> types.CodeType:
@@ -271,7 +279,7 @@ def compile_file(path: Path) -> types.CodeType:
     try:
         return compile(source, str(path), "exec", dont_inherit=True)
     except SyntaxError as error:
-        raise TargetError(syntax_message(error)) from error
+        raise TargetError(syntax_message(error, str(path))) from error
     except ValueError as error:
         raise TargetError(f"{path} is not Python source: {error}") from error
 

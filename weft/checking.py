@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Protocol, cast
+from typing import Annotated, Any, Protocol, cast
+
+import msgspec
 
 from . import __version__
 from .checkers.exploration.explore import (
@@ -99,6 +101,7 @@ def check(
 
     Raises:
         GaveUp: the first execution could not be completed.
+        KeyboardInterrupt: the user stopped the first execution, so there is no partial result.
         TargetError: the target cannot be loaded or called.
         Divergence: the program does not repeat its own steps.
     """
@@ -111,6 +114,8 @@ def check(
         seed=options.seed,
         progress=None if progress is None else lambda now: progress(now.executions, now.steps, now.seconds),
     )
+    if exploration.gave_up and exploration.interrupted:
+        raise KeyboardInterrupt(exploration.gave_up)
     if exploration.gave_up:
         raise GaveUp(exploration.gave_up)
     rows = record_problems(
@@ -187,6 +192,18 @@ def _save(
     return path
 
 
+class _Failure(msgspec.Struct):
+    """What a failure file must hold."""
+
+    target: str
+    parameters: dict[str, Any]
+    options: Options
+    schedule: list[Annotated[int, msgspec.Meta(ge=0)]]
+    labels: list[str]
+    outcome: str
+    argv: list[str] = []
+
+
 def read_failure(path: Path) -> dict[str, Any]:
     """Read a failure file.
 
@@ -201,12 +218,17 @@ def read_failure(path: Path) -> dict[str, Any]:
         raise FailureFileError(f"{path} is not a failure file: it is not JSON, or cut short ({error})") from error
     if not isinstance(content, dict) or cast("dict[str, Any]", content).get("schema") != FAILURE_SCHEMA:
         raise FailureFileError(f'{path} is not a failure file: its "schema" must be {FAILURE_SCHEMA!r}')
-    missing = [
-        key for key in ("target", "parameters", "options", "schedule", "labels", "outcome") if key not in content
-    ]
+    missing = [key for key in _Failure.__struct_fields__[:-1] if key not in content]
     if missing:
         raise FailureFileError(f"{path} is not a whole failure file: it has no {', '.join(missing)}")
-    return cast("dict[str, Any]", content)
+    try:
+        whole = msgspec.convert(content, _Failure)
+        unknown = content["options"].keys() - {option.name for option in fields(Options)}
+    except msgspec.ValidationError as error:
+        raise FailureFileError(f"{path} is not a whole failure file: {error}") from error
+    if unknown:
+        raise FailureFileError(f"{path} has options this version does not know: {', '.join(sorted(unknown))}")
+    return {**cast("dict[str, Any]", content), "options": asdict(whole.options), "argv": whole.argv}
 
 
 def replay(target: Runnable, failure: Mapping[str, Any], *, pdb: bool = False) -> Checked:

@@ -113,13 +113,23 @@ def chosen_target(target: str | None, module: str | None, args: tuple[str, ...])
 
 
 @contextmanager
-def written(json_file: str | None) -> Generator[None]:
-    """Check early that the JSON file can be written, so that no minute of work is lost at the end."""
-    if json_file not in (None, "-"):
-        parent = Path(str(json_file)).resolve().parent
-        if not parent.is_dir():
-            stop(f"cannot write {json_file}: there is no folder {parent}")
+def written(*files: str | None) -> Generator[None]:
+    """Check early that these files can be written, so that no minute of work is lost at the end."""
+    for file in files:
+        if file not in (None, "-"):
+            parent = Path(str(file)).resolve().parent
+            if not parent.is_dir():
+                stop(f"cannot write {file}: there is no folder {parent}")
     yield
+
+
+@contextmanager
+def writing(file: str) -> Generator[None]:
+    """Turn the refusal of the file system to take ``file`` into the end of the command."""
+    try:
+        yield
+    except OSError as error:
+        stop(f"cannot write {file}: {error.strerror}")
 
 
 def write_json(json_file: str | None, value: Any) -> None:
@@ -129,10 +139,8 @@ def write_json(json_file: str | None, value: Any) -> None:
     if json_file == "-":
         click.echo(text, nl=False)
         return
-    try:
+    with writing(json_file):
         Path(json_file).write_text(text, encoding="utf-8")
-    except OSError as error:
-        stop(f"cannot write {json_file}: {error.strerror}")
 
 
 @contextmanager
@@ -235,7 +243,7 @@ def check(
     text, argv = chosen_target(target, module, args)
     combinations = parse_settings(settings)
     options = Options(strategy=strategy, seed=seed, traces=html is not None, **limits)
-    with written(json_file), tempfile.TemporaryDirectory(prefix="weft-") as scratch:
+    with written(json_file, html), tempfile.TemporaryDirectory(prefix="weft-") as scratch:
         results: list[Result] = []
         files: list[list[str]] = []
         interrupted = False
@@ -319,10 +327,8 @@ def write_report(html: str, title: str, results: list[Result], files: list[list[
     report = Report(title)
     for result, traces in zip(results, files, strict=True):
         report.add_check(result, [load(path) for path in traces])
-    try:
+    with writing(html):
         report.write(html)
-    except OSError as error:
-        stop(f"cannot write {html}: {error.strerror}")
 
 
 @cli.command(context_settings=HELP)
@@ -352,7 +358,7 @@ def replay(failure: str, json_file: str | None, html: str | None, quiet: bool, p
     except FailureFileError as error:
         stop(str(error))
     options = content["options"]
-    with written(json_file), tempfile.TemporaryDirectory(prefix="weft-") as scratch:
+    with written(json_file, html), tempfile.TemporaryDirectory(prefix="weft-") as scratch:
         job = {
             "command": "replay",
             "target": content["target"],

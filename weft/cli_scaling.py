@@ -24,6 +24,7 @@ from .cli import (
     stop,
     target_options,
     write_json,
+    writing,
     written,
 )
 
@@ -44,6 +45,18 @@ def sweep_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = decorate(command)
     return command
+
+
+def time_limit(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """``--timeout`` in seconds, with what it limits as its help."""
+    return click.option(
+        "--timeout",
+        type=click.FloatRange(0, min_open=True),
+        default=60.0,
+        show_default=True,
+        metavar="S",
+        help=what,
+    )
 
 
 def configurations_of(settings: tuple[str, ...], cores: list[int] | None, gil: str) -> list[Configuration]:
@@ -155,14 +168,7 @@ def run_validation(
     "--repeat", type=click.IntRange(1), default=5, show_default=True, metavar="N", help="Simulated runs each."
 )
 @click.option("--perfetto", type=click.Path(dir_okay=False), metavar="FILE", help="Write the last run's timeline.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0, min_open=True),
-    default=60.0,
-    show_default=True,
-    metavar="S",
-    help="Limit of one simulated run.",
-)
+@time_limit("Limit of one simulated run.")
 def predict(
     target: str | None,
     args: tuple[str, ...],
@@ -193,7 +199,7 @@ def predict(
     text, argv = chosen_target(target, module, args)
     configurations = configurations_of(settings, cores, gil)
     profile = find_machine(machine)
-    with written(json_file), tempfile.TemporaryDirectory(prefix="weft-") as scratch:
+    with written(json_file, html, perfetto), tempfile.TemporaryDirectory(prefix="weft-") as scratch:
         wanted = [len(configurations) - 1] if perfetto or html else []
         prediction, traces = run_prediction(
             text,
@@ -236,19 +242,15 @@ def write_pictures(
             report.add_prediction(prediction)
         for trace in loaded:
             report.add_timeline(trace)
-        try:
+        with writing(html):
             report.write(html)
-        except OSError as error:
-            stop(f"cannot write {html}: {error.strerror}")
     if perfetto is not None:
         from . import perfetto as timeline_file
 
         if not loaded:
             stop("there is no timeline to write: the last configuration did not complete", GAVE_UP)
-        try:
+        with writing(perfetto):
             timeline_file.write(perfetto, {"simulated": loaded[0]})
-        except OSError as error:
-            stop(f"cannot write {perfetto}: {error.strerror}")
 
 
 @click.command(context_settings=HELP)
@@ -256,14 +258,7 @@ def write_pictures(
 @output_options
 @sweep_options
 @click.option("--repeat", type=click.IntRange(1), default=20, show_default=True, metavar="N", help="Real runs each.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0, min_open=True),
-    default=60.0,
-    show_default=True,
-    metavar="S",
-    help="Limit of one real run.",
-)
+@time_limit("Limit of one real run.")
 @click.option("--max-error", type=click.FloatRange(0), metavar="E", help="Exit 1 when an error is larger (0.1: 10 %).")
 def validate(
     target: str | None,
@@ -298,7 +293,7 @@ def validate(
     text, argv = chosen_target(target, module, args)
     configurations = configurations_of(settings, cores or _own_cores()[-1:], gil)
     profile = find_machine(machine)
-    with written(json_file), tempfile.TemporaryDirectory(prefix="weft-") as scratch:
+    with written(json_file, html), tempfile.TemporaryDirectory(prefix="weft-") as scratch:
         wanted = [len(configurations) - 1] if html else []
         prediction, traces = run_prediction(
             text,
@@ -346,10 +341,8 @@ def calibrate(output: str, seconds: float, quiet: bool) -> None:
             profile = measure_machine(seconds, Path(output).stem)
         except CalibrationError as error:
             stop(str(error))
-        try:
+        with writing(output):
             profile.save(output)
-        except OSError as error:
-            stop(f"cannot write {output}: {error.strerror}")
     if not quiet:
         click.echo(f"{'term':24} {'median':>12} {'95 % interval':>26} {'n':>6}")
         for name, sample in profile.samples.items():
@@ -363,14 +356,7 @@ def calibrate(output: str, seconds: float, quiet: bool) -> None:
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False), default="trace.weft", show_default=True, metavar="FILE"
 )
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0, min_open=True),
-    default=60.0,
-    show_default=True,
-    metavar="S",
-    help="Stop the program after S seconds.",
-)
+@time_limit("Stop the program after S seconds.")
 @click.option(
     "--perfetto", type=click.Path(dir_okay=False), metavar="FILE", help="Write the timeline for Perfetto too."
 )
@@ -395,7 +381,7 @@ def record(
     \b
     Examples:
       weft record service.py -o service.weft
-      weft record weft.models.executor:run --set task_seconds=0.1 --perfetto run.json
+      weft record service.py:main --set workers=2 --perfetto run.json
     """
     from .real_runs.recording import RecordError
     from .real_runs.recording import record as record_run
@@ -414,11 +400,14 @@ def record(
     if perfetto is not None:
         from . import perfetto as timeline_file
 
-        timeline_file.write(perfetto, {"real": recording.trace})
+        with writing(perfetto):
+            timeline_file.write(perfetto, {"real": recording.trace})
     if html is not None:
         from .report import Report
 
-        Report(f"weft record {text}").add_timeline(recording.trace).write(html)
+        report = Report(f"weft record {text}").add_timeline(recording.trace)
+        with writing(html):
+            report.write(html)
     if recording.status == "interrupted":
         raise click.exceptions.Exit(INTERRUPTED)
     raise click.exceptions.Exit(0 if recording.status == "finished" else FOUND)

@@ -20,6 +20,7 @@ _COLOURS = {
     Doing.READY: "thread_state_runnable",
     Doing.BLOCKED: "thread_state_uninterruptible",
     Doing.GIL: "thread_state_iowait",
+    Doing.JOIN: "thread_state_sleeping",
     Doing.SLEEPING: "thread_state_sleeping",
 }
 """Names of chrome://tracing's own palette; Perfetto colours by name and ignores them."""

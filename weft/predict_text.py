@@ -5,14 +5,14 @@ It only formats a finished prediction; every number in it was computed elsewhere
 
 from __future__ import annotations
 
-import textwrap
 from typing import Any
 
 from msgspec.structs import replace
 
 from weft.simcore.prediction import PredictedRun, Prediction, UnfinishedRun
 
-WIDTH = 80
+from .wording import fixed_parameters, number, parameters, without, wrapped
+
 _SCALES = 1.05
 _COLUMNS = (("cores", 6), ("gil", 4), ("seconds", 10), ("speedup", 8), ("[from, to]", 14), ("used", 5))
 _SHARES = (("run", 6), ("ready", 6), ("lock", 5), ("gil", 4), ("io", 4), ("idle", 5))
@@ -21,10 +21,10 @@ _STATES = ("running", "ready", "lock wait", "gil wait", "io", "idle")
 
 def render(prediction: Prediction) -> str:
     """The whole text, ending in a newline."""
-    lines = _wrapped(_headline(prediction))
+    lines = wrapped(_headline(prediction))
     fixed, prediction = _varying(prediction)
     if fixed:
-        lines += _wrapped(f"with {_parameters(fixed)}")
+        lines += wrapped(f"with {parameters(fixed)}")
     if prediction.runs:
         lines += ["", *_table(prediction), "", *_explanation(prediction)]
         lines += _bottlenecks(prediction.runs) + _latencies(prediction.runs) + _laws(prediction)
@@ -33,7 +33,7 @@ def render(prediction: Prediction) -> str:
     if prediction.limits:
         lines += ["", "limits:"]
         for limit in prediction.limits:
-            lines += _wrapped(limit, "  - ", "    ")
+            lines += wrapped(limit, "  - ", "    ")
     return "\n".join(lines) + "\n"
 
 
@@ -44,40 +44,13 @@ def _headline(prediction: Prediction) -> str:
 
 def _varying(prediction: Prediction) -> tuple[dict[str, Any], Prediction]:
     """The parameters that are the same in every configuration, and the prediction without them."""
-    rows = [*prediction.runs, *prediction.unfinished]
-    if len(rows) < 2:
-        return {}, prediction
-    fixed = {
-        name: value for name, value in rows[0].params.items() if all(row.params.get(name) == value for row in rows)
-    }
-
-    def strip(row: Any) -> Any:
-        return replace(row, params={name: value for name, value in row.params.items() if name not in fixed})
-
+    fixed = fixed_parameters([*prediction.runs, *prediction.unfinished])
     return fixed, replace(
         prediction,
-        base=[strip(row) for row in prediction.base],
-        runs=[strip(row) for row in prediction.runs],
-        unfinished=[strip(row) for row in prediction.unfinished],
+        base=without(prediction.base, fixed),
+        runs=without(prediction.runs, fixed),
+        unfinished=without(prediction.unfinished, fixed),
     )
-
-
-def _wrapped(text: str, first: str = "", rest: str | None = None) -> list[str]:
-    rest = first + "  " if rest is None else rest
-    return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
-
-
-def _parameters(params: dict[str, Any]) -> str:
-    return " ".join(f"{name}={value}" for name, value in params.items())
-
-
-def _number(value: float) -> str:
-    """Four significant digits, never an exponent."""
-    if value >= 1000:
-        return f"{value:.0f}"
-    if value >= 0.001 or value == 0:
-        return f"{value:#.4g}"
-    return f"{value:.7f}"
 
 
 def _table(prediction: Prediction) -> list[str]:
@@ -87,9 +60,9 @@ def _table(prediction: Prediction) -> list[str]:
     lines = [" " * width + "   % of all threads' time", head]
     heading = ""
     for run in prediction.runs:
-        if _parameters(run.params) != heading:
-            heading = _parameters(run.params)
-            lines += _wrapped(heading)
+        if parameters(run.params) != heading:
+            heading = parameters(run.params)
+            lines += wrapped(heading)
         lines.append(_row(run))
     return lines
 
@@ -100,7 +73,7 @@ def _row(run: PredictedRun) -> str:
     cells = (
         str(run.cores),
         "on" if run.gil else "off",
-        _number(run.seconds),
+        number(run.seconds),
         f"{run.speedup:.2f}",
         interval,
         f"{100 * run.utilisation:.0f}%",
@@ -114,11 +87,11 @@ def _explanation(prediction: Prediction) -> list[str]:
     bases = [f"{_place(base)} (GIL {'on' if base.gil else 'off'})" for base in prediction.base]
     text = f"speedup is relative to {' and '.join(bases)}; used: share of the cores' time; "
     text += "idle: waiting for other threads to finish or for a pool to have work"
-    return _wrapped(text)
+    return wrapped(text)
 
 
 def _place(run: Any) -> str:
-    given = _parameters(run.params)
+    given = parameters(run.params)
     return f"{given + ' on ' if given else ''}{run.cores} core{'' if run.cores == 1 else 's'}"
 
 
@@ -130,7 +103,7 @@ def _bottlenecks(runs: list[PredictedRun]) -> list[str]:
         if rows:
             fastest = min(rows, key=lambda run: run.seconds)
             where = f"{_place(fastest)}, GIL {'on' if gil else 'off'}"
-            lines += _wrapped(f"bottleneck with {where}: {fastest.bottleneck}")
+            lines += wrapped(f"bottleneck with {where}: {fastest.bottleneck}")
     return lines
 
 
@@ -138,9 +111,9 @@ def _latencies(runs: list[PredictedRun]) -> list[str]:
     lines: list[str] = []
     for run in runs:
         if run.latency is not None:
-            values = ", ".join(f"{name} {_number(getattr(run.latency, name))} s" for name in ("p50", "p95", "p99"))
-            rate = "" if run.throughput is None else f", {_number(run.throughput)} requests/s"
-            lines += _wrapped(f"latency with {_place(run)}, GIL {'on' if run.gil else 'off'}: {values}{rate}")
+            values = ", ".join(f"{name} {number(getattr(run.latency, name))} s" for name in ("p50", "p95", "p99"))
+            rate = "" if run.throughput is None else f", {number(run.throughput)} requests/s"
+            lines += wrapped(f"latency with {_place(run)}, GIL {'on' if run.gil else 'off'}: {values}{rate}")
     return lines
 
 
@@ -153,18 +126,18 @@ def _laws(prediction: Prediction) -> list[str]:
             continue
         limit = "no limit" if law["speedup_max"] is None else f"at most {law['speedup_max']:.2f}x"
         text = f"Amdahl, {mode}: {100 * law['serial_fraction']:.1f} % serial, {limit} (off by up to"
-        lines += _wrapped(f"{text} {100 * law['error']:.1f} %)")
+        lines += wrapped(f"{text} {100 * law['error']:.1f} %)")
     for mode, law in prediction.laws.get("usl", {}).items():
         if mode not in scaling:
             continue
         best = "" if law["cores_best"] is None else f", best at {law['cores_best']:.1f} cores"
         text = f"USL, {mode}: contention {law['contention']:.4f}, coherency {law['coherency']:.5f}{best}"
-        lines += _wrapped(f"{text} (off by up to {100 * law['error']:.1f} %)")
+        lines += wrapped(f"{text} (off by up to {100 * law['error']:.1f} %)")
     return lines
 
 
 def _unfinished(run: UnfinishedRun) -> list[str]:
-    lines = _wrapped(f"{_place(run)}, GIL {'on' if run.gil else 'off'}: {run.reason}")
+    lines = wrapped(f"{_place(run)}, GIL {'on' if run.gil else 'off'}: {run.reason}")
     for sentence in run.stuck:
-        lines += _wrapped(sentence, "  - ", "    ")
+        lines += wrapped(sentence, "  - ", "    ")
     return lines

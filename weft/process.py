@@ -18,6 +18,11 @@ _GRACE_S = 5.0
 """How long after its own limits a child may still need to put its answer together."""
 
 
+_STACK_SHARE = 0.2
+"""The child notes its stack at every fifth of the time it is given: it starts to count later than we do, and the last
+note must come before we stop it."""
+
+
 class ChildError(Exception):
     """The child ended with an error that is the user's to see; ``code`` is the exit code."""
 
@@ -49,7 +54,7 @@ def run_job(
         read_end, write_end = os.pipe()
         limit_s += stall_s + 2 * _GRACE_S
         patience_s = silence_s or limit_s
-        job = {**job, "reply": write_end, "stack_file": stack_file, "stack_after_s": 0.9 * patience_s}
+        job = {**job, "reply": write_end, "stack_file": stack_file, "stack_after_s": _STACK_SHARE * patience_s}
         job_file = Path(scratch) / "job.json"
         job_file.write_text(json.dumps(job), encoding="utf-8")
         interactive = bool(job.get("pdb"))

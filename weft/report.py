@@ -257,7 +257,7 @@ class Report:
             ("Seed", [str(seed) for seed in seeds]),
             ("Machine", [text for item in scalings for text in _machine(item)]),
         ]
-        facts = [(name, "; ".join(dict.fromkeys(value for value in values if value))) for name, values in rows]
+        facts = [(name, "; ".join(_longest(values))) for name, values in rows]
         return [(name, value) for name, value in facts if value]
 
     def _limits(self) -> list[tuple[str, list[str]]]:
@@ -297,6 +297,12 @@ def _template() -> Any:
         undefined=jinja2.StrictUndefined,
     )
     return environment.get_template("report.html.j2")
+
+
+def _longest(texts: list[str]) -> list[str]:
+    """Each text once, and none that another one begins with."""
+    once = list(dict.fromkeys(text for text in texts if text))
+    return [text for text in once if not any(other != text and other.startswith(text + ",") for other in once)]
 
 
 def _coverage(result: Result) -> list[str]:
@@ -354,7 +360,7 @@ def _scaling_section(anchor: str, name: str, prediction: Prediction, measured: b
         bars=drawn_bars,
         hidden_bars=max(len(runs) - BARS_MAX, 0),
         legend=legend,
-        laws=[(law, _law(values)) for law, values in prediction.laws.items()],
+        laws=[row for law, values in prediction.laws.items() for row in _law(law, values)],
         samples=[
             (label_of(run, axis), ", ".join(f"{value:.6g}" for value in run.measurements()))
             for run in runs
@@ -363,8 +369,8 @@ def _scaling_section(anchor: str, name: str, prediction: Prediction, measured: b
         tiles=_tiles(prediction) if measured else [],
         worst=_worst(runs) if measured else "",
         constants=constants_of(runs, axis) if runs else "",
-        base=", and ".join(dict.fromkeys(configuration(base) for base in prediction.base or [])),
-        notes=[f"{configuration(run)}: {run.note}" for run in runs if run.note],
+        base=" and ".join(dict.fromkeys(label_of(base, axis, gil=False) for base in prediction.base or [])),
+        notes=[f"{label_of(run, axis)}: {run.note}" for run in runs if run.note],
         unfinished=[(configuration(each), each.reason, each.stuck) for each in prediction.unfinished],
     )
     return section, line
@@ -437,13 +443,18 @@ def _worst(runs: list[Run]) -> str:
     return f"Furthest off: {label_of(run, axis_of(runs))}, predicted {percent(abs(run.error or 0))} {way}."
 
 
-def _law(values: Any) -> str:
+def _law(name: str, values: Any) -> list[tuple[str, str]]:
+    """A law's fitted numbers in a line; one line for each group when they are grouped, by GIL mode say."""
     if not isinstance(values, dict):
-        return str(values)
-    return ", ".join(
-        f"{key.replace('_', ' ')} {value:.4g}" if isinstance(value, float) else f"{key.replace('_', ' ')} {value}"
-        for key, value in cast(dict[str, Any], values).items()
-    )
+        return [(name, str(values))]
+    found = cast(dict[str, Any], values)
+    groups: dict[str, Any] = {key: group for key, group in found.items() if isinstance(group, dict)}
+    rows = [row for key, group in groups.items() for row in _law(f"{name}, {key}", group)]
+    numbers = [
+        (key.replace("_", " "), value) for key, value in found.items() if key not in groups and value is not None
+    ]
+    words = [f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}" for key, value in numbers]
+    return [*([(name, ", ".join(words))] if words else []), *rows]
 
 
 def _machine(prediction: Prediction) -> list[str]:
@@ -467,4 +478,6 @@ def _plain(value: Any) -> str:
     """A JSON value in a line of text; nested objects are left out."""
     if isinstance(value, list):
         return " ".join(str(item) for item in cast(list[Any], value))
+    if isinstance(value, bool):
+        return "on" if value else "off"
     return "" if isinstance(value, dict) or value is None else str(value)

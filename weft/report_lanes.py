@@ -21,6 +21,8 @@ class Doing(Enum):
     READY = "ready"
     BLOCKED = "blocked"
     GIL = "gil wait"
+    JOIN = "join wait"
+    """Waiting for a thread or a task to finish: nothing is contended for."""
     SLEEPING = "sleeping"
     ACTIVE = "running or ready"
     """Not told apart: a real run, or a simulated one recorded without the scheduler's moves."""
@@ -174,6 +176,11 @@ def _wait(trace: Trace, event: Event) -> str:
     return f"{operation} of {name}" if name else operation
 
 
+def _kind_of_wait(trace: Trace, event: Event) -> Doing:
+    finishing = event.object != NOTHING and trace.tables.objects[event.object].kind in ("Thread", "Future")
+    return Doing.JOIN if finishing else Doing.BLOCKED
+
+
 def _scheduled(trace: Trace, events: list[Event], until: int) -> list[Interval]:
     """The simulated machine wrote every change of state down."""
     stretches = _Stretches()
@@ -185,10 +192,10 @@ def _scheduled(trace: Trace, events: list[Event], until: int) -> list[Interval]:
         doing = _SCHEDULER.get(event.operation)
         if doing is None or (event.operation is Op.RUN and event.object != NOTHING):
             continue
-        blocked = doing is Doing.BLOCKED
-        stretches.enter(
-            time, doing, _wait(trace, event) if blocked else "", trace.at(event.location) if blocked else ""
-        )
+        if doing is Doing.BLOCKED:
+            stretches.enter(time, _kind_of_wait(trace, event), _wait(trace, event), trace.at(event.location))
+        else:
+            stretches.enter(time, doing)
     stretches.enter(until, None)
     return stretches.found
 
@@ -204,7 +211,7 @@ def _observed(trace: Trace, events: list[Event], until: int) -> list[Interval]:
             stretches.enter(time, None)
             return stretches.found
         if event.operation is Op.REQUEST or (kind, event.operation) in _WAITS_UNTIL_NEXT:
-            stretches.enter(time, Doing.BLOCKED, _wait(trace, event), trace.at(event.location))
+            stretches.enter(time, _kind_of_wait(trace, event), _wait(trace, event), trace.at(event.location))
         elif event.operation is Op.SLEEP:
             stretches.enter(time, Doing.SLEEPING, "", trace.at(event.location))
             stretches.enter(min(time + _sleep_ns(event), next_time), Doing.ACTIVE)

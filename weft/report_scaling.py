@@ -217,7 +217,7 @@ def configuration(run: Run | Unfinished | Base) -> str:
     return ", ".join([*parts, *([_gil(run.gil)] if run.gil is not None else [])])
 
 
-def label_of(run: Run, axis: Axis, *, gil: bool = True) -> str:
+def label_of(run: Run | Base, axis: Axis, *, gil: bool = True) -> str:
     """What sets the run apart, in words: ``4 cores, workers=2, GIL off``."""
     varying = [axis.x, *axis.others, *axis.along]
     parts = [_setting("cores", run.cores)] if "cores" in varying and run.cores is not None else []
@@ -512,6 +512,13 @@ def prediction_table(runs: list[Run]) -> Table:
     return Table(columns, numeric, rows)
 
 
+def _used(run: Run) -> str:
+    """How many runs the median is of: disturbed ones are left out unless most were (real_runs/validation.py)."""
+    count = len(run.measurements())
+    left = count - run.disturbed
+    return f"{left} of {count}" if run.disturbed and 2 * left >= count else str(count or "")
+
+
 def validation_table(runs: list[Run]) -> Table:
     columns, numeric, rows = _configuration(runs)
     floor = any(run.noise_floor is not None for run in runs)
@@ -523,8 +530,7 @@ def validation_table(runs: list[Run]) -> Table:
         row.append("" if run.error is None else percent(run.error, signed=True))
         if floor:
             row.append("" if run.noise_floor is None else percent(run.noise_floor))
-        count = len(run.measurements())
-        row.append(f"{count - run.disturbed} of {count}" if run.disturbed else str(count or ""))
+        row.append(_used(run))
     return Table(columns, numeric, rows)
 
 
@@ -538,6 +544,7 @@ _FILLS = {
     "sleeping": "sleeping",
     "io": "release",
     "gpu wait": "other",
+    "idle": "sleeping",
     "join wait": "join",
 }
 """The fill of each state, in the order in which bars show them."""

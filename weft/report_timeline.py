@@ -34,6 +34,7 @@ _CLASSES = {
     Doing.READY: "ready",
     Doing.BLOCKED: "blocked",
     Doing.GIL: "gil",
+    Doing.JOIN: "join",
     Doing.SLEEPING: "sleeping",
 }
 _STEP_CLASSES = {"take": "running", "give": "release", "blocked": "blocked", "fail": "blocked", "other": "other"}

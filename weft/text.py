@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import textwrap
+from pathlib import Path
 
 from .checkers.finding import Finding, Result, Step, ThreadState
+from .wording import WIDTH, wrapped
 
-WIDTH = 80
 _CELL_MIN = 16
 
 
@@ -22,20 +23,20 @@ def render_finding(finding: Finding) -> str:
     """One finding: what and where, who holds and wants what, the interleaving, why, what to do, how to repeat it."""
     place = _place(finding)
     lines = [f"{finding.rule} {finding.kind} ({finding.certainty}){' at ' + place if place else ''}"]
-    lines += _wrap(_sentence(finding.message), "  ")
+    lines += wrapped(_sentence(finding.message), "  ", "  ")
     for thread in finding.threads:
         sentence = _thread_sentence(thread)
         if sentence:
-            lines += _wrap(sentence, "  - ", "    ")
+            lines += wrapped(sentence, "  - ", "    ")
     if finding.traceback:
         lines += ["", *("  " + _cut(line, WIDTH - 2) for line in finding.traceback)]
     if finding.steps:
         lines += ["", *_table(finding.steps)]
     lines.append("")
     if finding.why:
-        lines += _wrap(finding.why, "  why: ", "       ")
+        lines += wrapped(finding.why, "  why: ", "       ")
     if finding.suggestion:
-        lines += _wrap(finding.suggestion, "  fix: ", "       ")
+        lines += wrapped(finding.suggestion, "  fix: ", "       ")
     if finding.seen > 1:
         lines.append(f"  seen in {finding.seen} executions; this is one with the fewest switches")
     if finding.replay:
@@ -45,17 +46,6 @@ def render_finding(finding: Finding) -> str:
 
 def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else text + "."
-
-
-def _wrap(text: str, first: str, rest: str | None = None) -> list[str]:
-    return textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent=first,
-        subsequent_indent=first if rest is None else rest,
-        break_on_hyphens=False,
-        break_long_words=True,
-    )
 
 
 def _cut(line: str, width: int) -> str:
@@ -135,7 +125,7 @@ def _list(steps: list[Step], number: int) -> list[str]:
             part for part in (step.operation, step.object, f"({step.outcome})" if step.outcome else "") if part
         )
         at = f" [{step.at}]" if step.at else ""
-        lines += _wrap(f"{step.thread}: {what}{at}", f"  {str(step.step).rjust(number)} ", " " * (number + 5))
+        lines += wrapped(f"{step.thread}: {what}{at}", f"  {str(step.step).rjust(number)} ", " " * (number + 5))
     return lines
 
 
@@ -161,13 +151,21 @@ def _fold(text: str) -> str:
     return "\n            ".join(textwrap.wrap(text, WIDTH - 12))
 
 
+def _from_here(file: str, target: str) -> str:
+    """The path of a file of the program, which findings give by its name, as GitHub wants it."""
+    place = target.rpartition(":")[0] or target
+    path = Path(place if place.endswith(".py") else place.removeprefix("-m ").replace(".", "/") + ".py")
+    near = path if path.name == file else path.parent / file
+    return str(near) if near.is_file() else file
+
+
 def render_github(result: Result) -> str:
     """Workflow commands that GitHub shows beside the code."""
     lines: list[str] = []
     for finding in result.findings:
         place = _place(finding)
         file, _, line = place.partition(":")
-        where = f" file={file},line={line}" if line else ""
+        where = f" file={_from_here(file, result.target)},line={line}" if line else ""
         text = finding.message.replace("%", "%25").replace("\n", "%0A")
         lines.append(
             f"::error{where},title={finding.rule} {finding.kind}::{text}"

@@ -5,7 +5,6 @@ It only formats a finished result; every number in it was computed elsewhere.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +12,8 @@ from msgspec.structs import replace
 
 from weft.real_runs.validation import ValidationResult, ValidationRun
 
-WIDTH = 80
+from .wording import fixed_parameters, number, parameters, without, wrapped
+
 _PARAMETERS_MAX = 14
 """Longer parameters get a line of their own above their row."""
 _UNITS = (("s", 1.0), ("ms", 1e3), ("us", 1e6))
@@ -21,12 +21,12 @@ _UNITS = (("s", 1.0), ("ms", 1e3), ("us", 1e6))
 
 def render(result: ValidationResult) -> str:
     """The whole report, ending in a newline."""
-    lines = _wrapped(
+    lines = wrapped(
         f"{result.target}: predicted, then run {result.repeat} times in each of {_count(result.runs)} on this machine"
     )
     fixed, result = _varying(result)
     if fixed:
-        lines += _wrapped("with " + " ".join(f"{key}={value}" for key, value in fixed.items()))
+        lines += wrapped(f"with {parameters(fixed)}")
     lines += ["", *_table(result), "", *_verdict(result)]
     notes = [f"{_name(run)}: {run.note}" for run in result.runs if run.note]
     notes += [
@@ -38,23 +38,17 @@ def render(result: ValidationResult) -> str:
     if notes:
         lines.append("")
         for note in notes:
-            lines += _wrapped(note, "  ")
-    lines += ["", *_wrapped(f"machine: {_machine(result)}")]
+            lines += wrapped(note, "  ")
+    lines += ["", *wrapped(f"machine: {_machine(result)}")]
     if result.profile:
-        lines += _wrapped(f"profile: {result.profile.get('name', 'unnamed')}")
+        lines += wrapped(f"profile: {result.profile.get('name', 'unnamed')}")
     return "\n".join(lines) + "\n"
 
 
 def _varying(result: ValidationResult) -> tuple[dict[str, Any], ValidationResult]:
     """The parameters that are the same in every configuration, and the result without them."""
-    rows = result.runs
-    if len(rows) < 2:
-        return {}, result
-    fixed = {key: value for key, value in rows[0].params.items() if all(row.params.get(key) == value for row in rows)}
-    stripped = [
-        replace(row, params={key: value for key, value in row.params.items() if key not in fixed}) for row in rows
-    ]
-    return fixed, replace(result, runs=stripped)
+    fixed = fixed_parameters(result.runs)
+    return fixed, replace(result, runs=without(result.runs, fixed))
 
 
 def _count(runs: Sequence[ValidationRun]) -> str:
@@ -62,21 +56,13 @@ def _count(runs: Sequence[ValidationRun]) -> str:
     return f"{measured} configuration{'' if measured == 1 else 's'}"
 
 
-def _wrapped(text: str, indent: str = "") -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ", break_on_hyphens=False)
-
-
-def _parameters(run: ValidationRun) -> str:
-    return " ".join(f"{key}={value}" for key, value in run.params.items())
-
-
 def _name(run: ValidationRun) -> str:
     return _configuration(run.params, run.cores, run.gil)
 
 
 def _configuration(params: dict[str, Any], cores: int, gil: bool) -> str:
-    given = "".join(f"{key}={value} " for key, value in params.items())
-    return f"{given}cores={cores} gil={'on' if gil else 'off'}"
+    given = parameters(params)
+    return f"{given}{' ' if given else ''}cores={cores} gil={'on' if gil else 'off'}"
 
 
 def _unit(runs: Sequence[ValidationRun]) -> tuple[str, float]:
@@ -86,23 +72,13 @@ def _unit(runs: Sequence[ValidationRun]) -> tuple[str, float]:
     return next(((name, factor) for name, factor in _UNITS if smallest * factor >= 1), _UNITS[-1])
 
 
-def _number(value: float) -> str:
-    """Four significant digits, never an exponent."""
-    if value == 0:
-        return "0"
-    if abs(value) >= 1000:
-        return f"{value:.0f}"
-    digits = 3 if abs(value) < 10 else 2 if abs(value) < 100 else 1
-    return f"{value:.{digits}f}"
-
-
 def _span(value: float | None, interval: Sequence[float] | None, factor: float) -> str:
     if value is None:
         return "-"
     if interval is None or interval[0] == interval[1]:
-        return _number(value * factor)
-    low, high = (_number(end * factor) for end in interval)
-    return f"{_number(value * factor)} [{low}, {high}]"
+        return number(value * factor)
+    low, high = (number(end * factor) for end in interval)
+    return f"{number(value * factor)} [{low}, {high}]"
 
 
 def _percent(share: float) -> str:
@@ -112,11 +88,11 @@ def _percent(share: float) -> str:
 def _table(result: ValidationResult) -> list[str]:
     runs = result.runs
     unit, factor = _unit(runs)
-    inline = max((len(_parameters(run)) for run in runs), default=0) <= _PARAMETERS_MAX
+    inline = max((len(parameters(run.params)) for run in runs), default=0) <= _PARAMETERS_MAX
     header = ["parameters" if inline else "", "cores", "gil", f"predicted, {unit}", f"measured, {unit}", "error"]
     rows = [
         [
-            _parameters(run) if inline else "",
+            parameters(run.params) if inline else "",
             str(run.cores),
             "on" if run.gil else "off",
             _span(run.seconds, run.seconds_interval, factor),
@@ -131,9 +107,9 @@ def _table(result: ValidationResult) -> list[str]:
     lines = [_aligned(header, widths)]
     above = ""
     for run, row in zip(runs, rows, strict=True):
-        if not inline and _parameters(run) != above:
-            above = _parameters(run)
-            lines += _wrapped(above)
+        if not inline and parameters(run.params) != above:
+            above = parameters(run.params)
+            lines += wrapped(above)
         lines.append(_aligned(row, widths))
     return lines
 
@@ -157,13 +133,13 @@ def _verdict(result: ValidationResult) -> list[str]:
     floors = [run.noise_floor for run in result.runs if run.noise_floor is not None]
     if floors:
         text += f"; two halves of the measurements differ by up to {max(floors) * 100:.1f} %"
-    return _wrapped(text)
+    return wrapped(text)
 
 
 def _disturbances(runs: Sequence[ValidationRun]) -> list[str]:
     return [
         f"{_name(run)}: {run.disturbed} of {len(run.samples)} runs were disturbed by other programs and left out; "
-        f"median of all {_number(run.raw_seconds * 1e3)} ms"
+        f"median of all {number(run.raw_seconds * 1e3)} ms"
         for run in runs
         if run.disturbed and run.raw_seconds is not None and not run.note
     ]

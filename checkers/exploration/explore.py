@@ -29,6 +29,7 @@ from ...simcore.explored import (
 from ...simcore.recorder import Recorder, failure_place, user_frame
 from ...simcore.takeover import takeover
 from ...simcore.target import Target, TargetError
+from ...simcore.threads import VirtualThread
 from ...simcore.trace import Header, Location, Trace
 from ...simcore.world import Primitive
 from .. import deadlock, failure
@@ -259,7 +260,7 @@ def _warm_up(program: Callable[[], None], budget: Budget, seed: int, watch: _Wat
         return Exploration(gave_up="interrupted before the first execution ended", interrupted=True)
     finally:
         watch.world = None
-    _raise_target_error(execution)
+    _raise_target_error(execution.failures)
     if execution.outcome in (Outcome.REFUSED, Outcome.STALLED):
         return Exploration(gave_up=execution.refusal)
     return None
@@ -317,7 +318,7 @@ def _explore(
         if execution.outcome is not Outcome.REDUNDANT:
             result.executions += 1
             bounds.note(execution)
-            _raise_target_error(execution)
+            _raise_target_error(execution.failures)
             signature = _signature(execution)
             if signature is not None:
                 _remember(result, signature, execution)
@@ -361,8 +362,8 @@ def _limits(bounds: _Bounds, strategy: Explorer, budget: Budget) -> list[str]:
     return limits
 
 
-def _raise_target_error(execution: Execution) -> None:
-    for thread in execution.failures:
+def _raise_target_error(threads: list[VirtualThread]) -> None:
+    for thread in threads:
         if thread.index == 0 and thread.failure is not None and isinstance(thread.failure[0], TargetError):
             raise thread.failure[0]
 
@@ -417,6 +418,7 @@ def record(
 
     Raises:
         Divergence: the program left the schedule; the message names the first differing step.
+        TargetError: the program can no longer be loaded or called.
     """
     budget = budget or Budget()
     recorder = Recorder(header, target)
@@ -429,8 +431,12 @@ def record(
         watch.world = world
         try:
             execution = world.run(program)
+        except Divergence:
+            _raise_target_error(world.threads)
+            raise
         finally:
             watch.world = None
+    _raise_target_error(execution.failures)
     trace = recorder.trace()
     findings: list[Finding] = []
     if execution.outcome is Outcome.DEADLOCK:

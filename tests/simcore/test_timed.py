@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import Any
@@ -706,3 +707,30 @@ def test_mutex_model_ends_at_the_same_time_as_plain_simpy(draws: Draws, cores: i
     endless_slice = replace(IDEAL, quantum_ns=10**15)
     result = run(program, cores=cores, profile=endless_slice, handover="fifo")
     assert result.makespan_ns == plain_simpy(draws, cores)
+
+
+# The collector.
+
+
+@pytest.fixture
+def nothing_frozen() -> Generator[None]:
+    gc.unfreeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("nothing_frozen")
+def test_objects_are_frozen_only_while_a_run_lasts() -> None:
+    counts: list[int] = []
+    run(lambda: counts.append(gc.get_freeze_count()))
+    assert counts[0] > 0
+    assert gc.get_freeze_count() == 0
+
+
+@pytest.mark.usefixtures("nothing_frozen")
+def test_what_was_frozen_before_a_run_stays_so() -> None:
+    gc.freeze()
+    before = gc.get_freeze_count()
+    run(lambda: None)
+    # A frozen object may die of its count, so the number may fall a little; it must neither vanish nor grow.
+    assert before * 0.9 < gc.get_freeze_count() <= before

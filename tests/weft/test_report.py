@@ -520,7 +520,7 @@ def test_a_run_that_was_not_measured_says_why() -> None:
     values["runs"][7] |= {"note": "this machine has 2 cores", "samples": []}
     values["runs"][0] |= {"disturbed": 1}
     page = Page(Report("r").add_validation(values).html())
-    assert "8 cores, workers=8, GIL off: this machine has 2 cores" in page.words()
+    assert "8 cores, GIL off: this machine has 2 cores" in page.words()
     assert "2 of 3" in page.words()
     assert "median of 7 comparisons" in page.words()
 
@@ -540,6 +540,24 @@ def test_the_validation_table_has_signed_errors_and_intervals() -> None:
 )
 def test_errors_are_signed(share: float, text: str) -> None:
     assert percent(share, signed=True) == text
+
+
+def test_fitted_laws_are_told_by_gil_mode() -> None:
+    laws = {"amdahl": {"gil on": {"serial_fraction": 0.26317, "speedup_max": None}, "error": 0.0871}, "note": "x"}
+    words = Page(Report("r").add_prediction(prediction(laws=laws)).html()).words()
+    assert "amdahl error 0.0871 amdahl, gil on serial fraction 0.263 note x" in words
+
+
+def test_speedups_name_what_they_are_relative_to() -> None:
+    base = [{"params": {"workers": 8}, "cores": 1, "gil": gil} for gil in (True, False)]
+    words = Page(Report("r").add_prediction(prediction(base=base)).html()).words()
+    assert "In every run: workers=8. Speedup is relative to 1 core." in words
+
+
+@pytest.mark.parametrize(("disturbed", "text"), [(0, "3"), (1, "2 of 3"), (2, "3")])
+def test_disturbed_runs_are_left_out_unless_most_were(disturbed: int, text: str) -> None:
+    run = msgspec.convert(runs(measured=True)[0] | {"disturbed": disturbed}, Run)
+    assert validation_table([run]).rows[0][-1] == text
 
 
 def test_the_shares_of_a_bar_fill_it() -> None:
@@ -614,6 +632,16 @@ def test_states_of_a_real_run_are_read_from_requests() -> None:
         (70, 100, "running or ready", ""),
     ]
     assert any("does not show who had a core" in note for note in timeline(trace).notes)
+
+
+def test_waiting_for_a_thread_to_end_is_not_contention() -> None:
+    builder = TraceBuilder(Header("t", "timed"))
+    builder.tables.threads += [ThreadInfo("main"), ThreadInfo("worker")]
+    builder.tables.objects.append(ObjectInfo("Thread", "worker", thread=1))
+    builder.add(0, Op.RUN, time_ns=0)
+    builder.add(0, Op.BLOCK, 0, time_ns=10)
+    builder.add(0, Op.END, time_ns=30)
+    assert lanes(builder.build())[0].intervals[-1] == Interval(10, 30, Doing.JOIN, "waiting for worker")
 
 
 def test_a_thread_blocked_for_ever_stays_blocked_to_the_end() -> None:
