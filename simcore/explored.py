@@ -236,6 +236,12 @@ class ExploredWorld(SimulatedWorld):
             self.aborted = reason
         return ExecutionOver()
 
+    def interrupt(self, reason: BaseException) -> None:
+        """As :meth:`abort`, for a signal handler: raises in a thread; the hub, which nothing may cut short, notices."""
+        over = self.abort(reason)
+        if self._hub not in (None, greenlet.getcurrent()):
+            raise over
+
     def _switch(self, thread: VirtualThread) -> None:
         chosen = self._next()
         if chosen is not thread:
@@ -419,6 +425,7 @@ class ExploredWorld(SimulatedWorld):
 
         Raises:
             Divergence: a forced schedule did not fit the program.
+            BaseException: what :meth:`interrupt` was given, unless it is the watchdog's ``Stalled``.
         """
         assert _world.active is None, "a world is already active"
         self._hub = greenlet.getcurrent()
@@ -428,6 +435,9 @@ class ExploredWorld(SimulatedWorld):
             _world.active = self
             try:
                 self._drive()
+            except ExecutionOver:
+                if self.aborted is None:  # else the signal came when a thread had just begun or was at its end
+                    raise
             finally:
                 if self.observer is not None:
                     self.observer.ended(self)
@@ -456,14 +466,12 @@ class ExploredWorld(SimulatedWorld):
         )
 
     def _drive(self) -> None:
-        while True:
+        while self.aborted is None:
             chosen, self._to_start = self._to_start or self._next(), None
             if chosen is None:
                 return
             self.thread = chosen
             chosen.glet.switch()
-            if self.aborted is not None:
-                return
 
     def dissolve(self) -> None:
         """Break the reference cycles of a finished execution, so that most of it is freed at once."""

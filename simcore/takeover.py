@@ -85,6 +85,7 @@ def takeover() -> Generator[None]:
     _installed += 1
     if _installed == 1:
         watch_calls()
+        thread.default_excepthook = threading.excepthook
         for holder, name, value in _replacements():
             _saved.append((holder, name, getattr(holder, name)))
             setattr(holder, name, value)

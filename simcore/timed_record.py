@@ -157,7 +157,8 @@ class Record:
         """An operation took effect, or began to wait."""
         assert self.builder is not None
         outcome = int(result) if isinstance(result, int) and -(1 << 15) <= result < 1 << 15 else 0
-        self.builder.add(thread, op, self._object(operation.target), location, time_ns, outcome)
+        extra = {"operation": operation.label} if op in (Op.REQUEST, Op.BLOCK) else None
+        self.builder.add(thread, op, self._object(operation.target), location, time_ns, outcome, extra)
 
     def _object(self, primitive: Primitive) -> int:
         index = self._objects.get(primitive)
