@@ -31,11 +31,7 @@ def find(trace: Trace) -> list[Finding]:
         assertion = bool(details["assertion"])
         text = f"{details['type']}: {details['message']}" if details["message"] else str(details["type"])
         rule, kind = ("E002", "assertion") if assertion else ("E001", "exception")
-        steps = [
-            step(trace, other)
-            for other in events
-            if other.operation not in _LIFE and other.object >= 0
-        ][-_TAIL:]
+        steps = [step(trace, other) for other in events if other.operation not in _LIFE and other.object >= 0][-_TAIL:]
         findings.append(
             Finding(
                 rule=rule,

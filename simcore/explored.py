@@ -108,7 +108,8 @@ class Execution:
     polling_bounded: bool
     schedule: list[int]
     spinning: bool = False
-    """At the step limit: the second half of the steps held no progress (``Operation.productive``)."""
+    """At the step limit: in the second half of the steps there was no progress (``Operation.productive``), and every
+    thread that moved looked for something in vain."""
     refusal: str = ""
 
 
@@ -461,7 +462,7 @@ class ExploredWorld(SimulatedWorld):
             [thread for thread in self.threads if thread.failure is not None],
             self.polling_bounded,
             self.schedule,
-            spinning=self.progress_at < self.step // 2,
+            spinning=self._spinning(),
             refusal=str(reason or ""),
         )
 
@@ -472,6 +473,13 @@ class ExploredWorld(SimulatedWorld):
                 return
             self.thread = chosen
             chosen.glet.switch()
+
+    def _spinning(self) -> bool:
+        half = self.step // 2
+        moved = set(self.schedule[half:])
+        return self.progress_at < half and all(
+            thread.looked_at >= half for thread in self.threads if thread.uid in moved
+        )
 
     def dissolve(self) -> None:
         """Break the reference cycles of a finished execution, so that most of it is freed at once."""

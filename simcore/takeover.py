@@ -157,6 +157,8 @@ _OWN_ROOMS = tuple(
     f"{_OWN}/{room}/"
     for room in ("simcore", "checkers", "real_runs", "weft/simcore", "weft/checkers", "weft/real_runs")
 )
+_FACE: str = sys.modules[__name__.partition(".")[0]].__path__[0]
+"""The folder of the package that we are installed in: its own files, but not the programs in its ``models``."""
 _known: dict[str, bool] = {}
 
 
@@ -168,6 +170,6 @@ def is_library(filename: str) -> bool:
             filename.startswith(_OWN_ROOMS)
             or (filename.startswith(_STDLIB) and "/site-packages/" not in filename)
             or filename.startswith("<frozen ")
-            or (filename.startswith(f"{_OWN}/weft/") and filename.count("/") == _OWN.count("/") + 2)
+            or filename.rpartition("/")[0] == _FACE
         )
     return found

@@ -26,6 +26,7 @@ from .checkers.exploration.explore import (
     record_problems,
 )
 from .checkers.finding import Finding, Result, Verdict
+from .simcore.target import check_parameters
 from .simcore.trace import Header, Trace
 
 FAILURE_SCHEMA = "weft.failure/1"
@@ -123,14 +124,20 @@ def check(
     )
     traces = [recorded.trace for _, _, recorded in rows]
     findings = [finding for finding, _, _ in rows]
+    unsaved = ""
     if options.save:
         for finding, problem, recorded in rows:
-            finding.replay = str(_save(target, parameters, argv or [], options, finding, problem, recorded))
+            try:
+                finding.replay = str(_save(target, parameters, argv or [], options, finding, problem, recorded))
+            except OSError as error:
+                unsaved = f"nothing to replay: the failure could not be written into {FAILURES} ({error.strerror})"
     if options.traces and not rows and exploration.executions:
         traces = [
             record(lambda: target.run(parameters), (), header, target=_named(target), budget=options.budget()).trace
         ]
     limits = [*exploration.limits, NO_ACCESSES]
+    if unsaved:
+        limits.append(unsaved)
     if exploration.interrupted:
         limits.insert(0, "interrupted by the user")
     return Checked(
@@ -214,7 +221,7 @@ def read_failure(path: Path) -> dict[str, Any]:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise FailureFileError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FailureFileError(f"{path} is not a failure file: it is not JSON, or cut short ({error})") from error
     if not isinstance(content, dict) or cast("dict[str, Any]", content).get("schema") != FAILURE_SCHEMA:
         raise FailureFileError(f'{path} is not a failure file: its "schema" must be {FAILURE_SCHEMA!r}')
@@ -223,7 +230,7 @@ def read_failure(path: Path) -> dict[str, Any]:
         raise FailureFileError(f"{path} is not a whole failure file: it has no {', '.join(missing)}")
     try:
         whole = msgspec.convert(content, _Failure)
-        unknown = content["options"].keys() - {option.name for option in fields(Options)}
+        unknown = cast("dict[str, Any]", content["options"]).keys() - {option.name for option in fields(Options)}
     except msgspec.ValidationError as error:
         raise FailureFileError(f"{path} is not a whole failure file: {error}") from error
     if unknown:
@@ -295,6 +302,7 @@ class FunctionTarget:
         self.text = self.text or f"{module}:{getattr(self.function, '__qualname__', repr(self.function))}"
 
     def run(self, parameters: dict[str, Any]) -> None:
+        check_parameters(self.text, self.function, parameters)
         self.function(**parameters)
 
     def names(self) -> list[tuple[str, dict[str, Any]]]:

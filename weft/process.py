@@ -48,6 +48,7 @@ def run_job(
 
     Raises:
         ChildError: bad target, gave up, killed, crashed; with the exit code to use.
+        KeyboardInterrupt: the child had no answer to Ctrl-C, or it was pressed twice.
     """
     with tempfile.TemporaryDirectory(prefix="weft-") as scratch:
         stack_file = os.path.join(scratch, "stack")
@@ -58,6 +59,8 @@ def run_job(
         job_file = Path(scratch) / "job.json"
         job_file.write_text(json.dumps(job), encoding="utf-8")
         interactive = bool(job.get("pdb"))
+        # The child inherits that Ctrl-C has to wait: until it is ready to answer it (weft.worker).
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         child = subprocess.Popen(
             [sys.executable, "-P", "-c", _BOOT, str(Path(__file__).resolve().parent.parent), str(job_file)],
             stdin=None if interactive else subprocess.DEVNULL,
@@ -67,12 +70,18 @@ def run_job(
         )
         os.close(write_end)
         try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             answer = _listen(child, read_end, limit_s, silence_s, progress)
+            closed = answer is None and _lives(child)
         finally:
             os.close(read_end)
             if child.poll() is None:
                 child.kill()
             child.wait()
+        if closed:
+            raise ChildError(
+                "the program closed file descriptors that it did not open (os.closerange?), and the verdict with them", 4
+            )
         if answer is None:
             raise ChildError(_ending(child.returncode), 4)
         if not answer:
@@ -98,27 +107,54 @@ def _listen(
     deadline = monotonic() + limit_s
     quiet_until = deadline if silence_s is None else monotonic() + silence_s
     rest = b""
+    interrupted = False
     while True:
         try:
-            if not selector.select(max(0.0, min(deadline, quiet_until) - monotonic())):
+            ready = selector.select(max(0.0, min(deadline, quiet_until) - monotonic()))
+            data = os.read(read_end, 1 << 20) if ready else b""
+            if not data and interrupted:
+                raise KeyboardInterrupt
+            if not ready:
                 child.kill()
                 return {}
-            data = os.read(read_end, 1 << 20)
             if not data:
                 return None
             if silence_s is not None:
                 quiet_until = monotonic() + silence_s
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
-                message = json.loads(line)
+                message = _message(line)
                 if "progress" in message:
                     if progress is not None:
                         progress(message["progress"])
                 else:
                     return message
         except KeyboardInterrupt:
+            if interrupted:
+                raise
+            interrupted = True
             child.send_signal(signal.SIGINT)
             deadline = min(deadline, monotonic() + _GRACE_S)
+
+
+def _lives(child: subprocess.Popen[bytes]) -> bool:
+    """Does a child that said its last word live on? One that is just ending closes its files first."""
+    try:
+        child.wait(_GRACE_S)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+def _message(line: bytes) -> dict[str, Any]:
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        raise ChildError(
+            f"the child process answered {line[:40]!r}, which is none of our messages; does the program write to file "
+            "descriptors that it did not open?",
+            4,
+        ) from error
 
 
 def _stopped(stack_file: str, limit_s: float) -> str:
@@ -143,7 +179,11 @@ def _ending(code: int) -> str:
 def internal_error(details: str) -> str:
     """Keep the traceback of a fault of ours in a file and return the one line that says so."""
     path = Path(".weft") / "internal-error.txt"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(details, encoding="utf-8")
+    try:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(details, encoding="utf-8")
+    except OSError:  # the working folder is not ours to write in
+        path = Path(tempfile.mkdtemp(prefix="weft-")) / path.name
+        path.write_text(details, encoding="utf-8")
     last = details.strip().splitlines()[-1]
     return f"internal error: {last}; this is a fault of weft, the details are in {path}"

@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from time import perf_counter
 from types import FrameType
@@ -44,6 +44,8 @@ _EXECUTIONS_AFTER_A_FINDING = 1000
 A count, not a time, so that the same seed gives the same result."""
 _STEPS_AFTER_A_FINDING = 200_000
 """The same in steps, for programs whose executions are long."""
+_SAMPLES = 50
+"""How many random schedules are run when executions are too long for partial-order reduction."""
 _RECORDINGS_MAX = 50
 _COLLECT_EVERY = 200
 _RESTARTS_MAX = 3
@@ -137,15 +139,22 @@ def _stalled(world: ExploredWorld, frame: FrameType | None, seconds: float) -> S
     )
 
 
+_ALARMS = (
+    (signal.SIGALRM, signal.ITIMER_REAL),
+    (signal.SIGPROF, signal.ITIMER_PROF),
+)
+"""Signals the watchdog may use, best first: the wall clock sees calls that block, too; processor time sees only loops
+(a test runner's own time limit often has the first)."""
+
+
 @contextmanager
 def watchdog(watch: _Watch, seconds: float) -> Generator[None]:
-    """Stop an execution that makes no step for ``seconds`` (on the main thread of a process that uses no alarms)."""
-    usable = (
-        threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
-    )
-    if not usable:
+    """Stop an execution that makes no step for ``seconds`` (on the main thread, when a signal is free for it)."""
+    free = [alarm for alarm in _ALARMS if signal.getsignal(alarm[0]) is signal.SIG_DFL]
+    if not free or threading.current_thread() is not threading.main_thread():
         yield
         return
+    number, timer = free[0]
 
     def look(_: int, frame: FrameType | None) -> None:
         world = watch.world
@@ -153,16 +162,16 @@ def watchdog(watch: _Watch, seconds: float) -> Generator[None]:
             return
         position = (id(world), world.step)
         if watch.step == hash(position):
-            raise world.abort(_stalled(world, frame, seconds))
+            world.interrupt(_stalled(world, frame, seconds))
         watch.step = hash(position)
 
-    signal.signal(signal.SIGALRM, look)
-    signal.setitimer(signal.ITIMER_REAL, seconds / 2, seconds / 2)
+    signal.signal(number, look)
+    signal.setitimer(timer, seconds / 2, seconds / 2)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(timer, 0)
+        signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager
@@ -176,7 +185,7 @@ def _interruptible(watch: _Watch) -> Generator[None]:
         watch.interrupted = True
         world = watch.world
         if world is not None and not world.closing:
-            raise world.abort(Interrupted())
+            world.interrupt(Interrupted())
 
     before = signal.signal(signal.SIGINT, stop)
     try:
@@ -243,12 +252,42 @@ def explore(
             return gave_up
         for _ in range(_RESTARTS_MAX):
             loaded = len(sys.modules)
+            chosen = make_strategy(strategy, seed)
             try:
-                return _explore(program, make_strategy(strategy, seed), budget, seed, progress, started, watch)
+                result = _explore(program, chosen, budget, seed, progress, started, watch)
             except Divergence:
                 if len(sys.modules) == loaded:
                     raise
+                continue
+            if chosen.truncated and not (result.problems or result.interrupted):
+                _sample_on(result, program, budget, seed, progress, started, watch)
+            return result
         return _explore(program, make_strategy(strategy, seed), budget, seed, progress, started, watch)
+
+
+def _sample_on(
+    result: Exploration,
+    program: Callable[[], None],
+    budget: Budget,
+    seed: int,
+    progress: Callable[[Exploration], None] | None,
+    started: float,
+    watch: _Watch,
+) -> None:
+    """Executions are too long to reverse all their races: draw some schedules at random as well."""
+    left = _SAMPLES if budget.max_executions is None else min(_SAMPLES, budget.max_executions - result.executions)
+    if left <= 0 or perf_counter() - started > budget.max_seconds:
+        return
+    drawn = _explore(program, Uniform(seed), replace(budget, max_executions=left), seed, progress, started, watch)
+    result.executions += drawn.executions
+    result.steps += drawn.steps
+    result.seconds = drawn.seconds
+    result.problems = drawn.problems
+    result.seen = drawn.seen
+    result.interrupted = drawn.interrupted
+    result.limits.append(
+        f"executions are long: beyond their first races, {drawn.executions} schedules were drawn at random"
+    )
 
 
 def _warm_up(program: Callable[[], None], budget: Budget, seed: int, watch: _Watch) -> Exploration | None:
@@ -419,11 +458,12 @@ def record(
     Raises:
         Divergence: the program left the schedule; the message names the first differing step.
         TargetError: the program can no longer be loaded or called.
+        Interrupted: the user asked to stop.
     """
     budget = budget or Budget()
     recorder = Recorder(header, target)
     watch = _Watch()
-    with takeover(), watchdog(watch, budget.stall_s):
+    with takeover(), _interruptible(watch), watchdog(watch, budget.stall_s):
         world = ExploredWorld(
             Replay(schedule, labels or ()), max_steps=budget.max_steps, seed=header.seed, observer=recorder
         )
@@ -466,7 +506,12 @@ def record_problems(
         exploration.problems.values(), key=lambda problem: (problem.switches, len(problem.schedule), problem.schedule)
     )
     for problem in ordered[:_RECORDINGS_MAX]:
-        recorded = record(program, problem.schedule, header, target=target, budget=budget)
+        try:
+            recorded = record(program, problem.schedule, header, target=target, budget=budget)
+        except Interrupted:
+            exploration.interrupted, exploration.exhaustive = True, False
+            exploration.limits.append("not every failing end was looked into")
+            break
         if recorded.execution.outcome is not problem.outcome:
             raise Divergence(
                 f"a schedule that ended in {problem.outcome.value} ended in {recorded.execution.outcome.value} when "
