@@ -81,6 +81,32 @@ class _OwnModules(importlib.abc.MetaPathFinder):
             sys.modules.pop(name, None)
 
 
+def _locate(name: str) -> list[importlib.machinery.ModuleSpec]:
+    """The specs of a module and of the packages around it, outermost first; none of them is executed.
+
+    Raises:
+        TargetError: there is no such module.
+    """
+    specs: list[importlib.machinery.ModuleSpec] = []
+    locations: Sequence[str] | None = None
+    parts = name.split(".")
+    for count in range(1, len(parts) + 1):
+        part = ".".join(parts[:count])
+        try:
+            found = importlib.util.find_spec(part) if count == 1 else None
+            if locations is not None:
+                found = importlib.machinery.PathFinder.find_spec(part, locations) or importlib.util.find_spec(part)
+        except (ImportError, ValueError) as error:
+            raise TargetError(
+                f"no module named {name!r} ({error}); run from the folder it is in, or install it"
+            ) from error
+        if found is None:
+            raise TargetError(f"no module named {name!r}; run from the folder it is in, or install it")
+        specs.append(found)
+        locations = found.submodule_search_locations
+    return specs
+
+
 class Target:
     """A parsed target.
 
@@ -118,37 +144,27 @@ class Target:
             sys.path.insert(0, root)
         self._own = _OwnModules([root + "/"])
         sys.meta_path.insert(0, self._own)
-        if self.module is not None and self._code is None:
-            self._own.find_spec(self.module, self._parent_path(self.module))
-
-    @staticmethod
-    def _parent_path(module: str) -> Sequence[str] | None:
-        parent = module.rpartition(".")[0]
-        return list(importlib.import_module(parent).__path__) if parent else None
 
     def _find_module(self, name: str) -> str:
-        try:
-            spec = importlib.util.find_spec(name)
-        except (ImportError, ValueError) as error:
-            raise TargetError(
-                f"no module named {name!r} ({error}); run from the folder it is in, or install it"
-            ) from error
-        except SyntaxError as error:
-            raise TargetError(syntax_message(error)) from error
-        if spec is None:
-            raise TargetError(f"no module named {name!r}; run from the folder it is in, or install it")
-        if self.function is None:
-            main = importlib.util.find_spec(f"{name}.__main__") if spec.submodule_search_locations else spec
-            if main is None or main.origin is None:
-                raise TargetError(f"the package {name!r} has no __main__.py to run; name a function: {name}:function")
-            spec = main
-        if spec.origin is None or not spec.origin.endswith(".py"):
-            raise TargetError(f"the module {name!r} has no Python source to run ({spec.origin})")
-        self._origin = spec.origin
-        code = compile_file(Path(spec.origin))
+        """Find the source to run; returns the folder whose modules are the program's own."""
+        specs = _locate(name)
+        if self.function is None and specs[-1].submodule_search_locations:
+            try:
+                specs += _locate(f"{name}.__main__")[-1:]
+            except TargetError as error:
+                raise TargetError(
+                    f"the package {name!r} has no __main__.py to run; name a function: {name}:function"
+                ) from error
+        origin = specs[-1].origin
+        if origin is None or not origin.endswith(".py"):
+            raise TargetError(f"the module {name!r} has no Python source to run ({origin})")
+        self._origin = origin
+        code = compile_file(Path(origin))
         if self.function is None:
             self._code = code
-        return str(Path(spec.origin).parent)
+        # weft's own models are programs, weft is not.
+        top = specs[0].submodule_search_locations if specs[0].name != __name__.partition(".")[0] else None
+        return str(Path(origin).parent) if not top else list(top)[0]
 
     def close(self) -> None:
         """Undo :meth:`prepare`: forget the program's modules and the finder."""

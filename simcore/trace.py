@@ -10,6 +10,7 @@ import io
 import json
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum, auto
@@ -217,11 +218,17 @@ class Tables:
         }
 
     def extend(self, rows: dict[str, list[Any]]) -> None:
-        """Append rows written by :meth:`rows_after`."""
-        self.threads += [ThreadInfo(**row) for row in rows["threads"]]
-        self.objects += [ObjectInfo(**row) for row in rows["objects"]]
-        for row in rows["locations"]:
-            self.location(**row)
+        """Append rows written by :meth:`rows_after`.
+
+        Raises:
+            KeyError, ValueError: they are not such rows (msgspec.ValidationError is a ValueError).
+        """
+        import msgspec
+
+        self.threads += msgspec.convert(rows["threads"], list[ThreadInfo])
+        self.objects += msgspec.convert(rows["objects"], list[ObjectInfo])
+        for row in msgspec.convert(rows["locations"], list[Location]):
+            self.location(row.file, row.line, row.function)
         for value in rows["extras"]:
             self.extra(value)
 
@@ -413,7 +420,10 @@ def _whole_members(data: bytes) -> Iterator[tuple[str, bytes]]:
         if start + size > len(data):
             return
         name = data[offset + _LOCAL_HEADER.size : offset + _LOCAL_HEADER.size + name_length]
-        yield name.decode(), data[start : start + size]
+        content = data[start : start + size]
+        if zlib.crc32(content) != fields[6]:
+            return
+        yield name.decode(), content
         offset = start + size
 
 
@@ -430,9 +440,34 @@ def load(path: str | Path) -> Trace:
         data = path.read_bytes()
     except OSError as error:
         raise TraceError(f"cannot read the trace {path}: {error.strerror}") from error
-    if data[:4] == b"PK\x03\x04":
-        return _load_zip(path, data)
-    return _load_json_lines(path, data)
+    try:
+        trace = _load_zip(path, data) if data[:4] == b"PK\x03\x04" else _load_json_lines(path, data)
+        _check(trace)
+    except TraceError:
+        raise
+    except Exception as error:  # whatever zipfile, json or NumPy make of a damaged file
+        raise TraceError(f"{path} is not a trace, or is damaged: {type(error).__name__}: {error}") from error
+    return trace
+
+
+def _check(trace: Trace) -> None:
+    """Raise ValueError when an event points outside the tables or is of no known operation."""
+    import numpy as np
+
+    tables, columns = trace.tables, trace.columns
+    lengths = {
+        "thread": len(tables.threads),
+        "object": len(tables.objects),
+        "location": len(tables.locations),
+        "extra": len(tables.extras),
+    }
+    for name, length in lengths.items():
+        least = 0 if name == "thread" else NOTHING
+        outside = np.flatnonzero((columns[name] < least) | (columns[name] >= length))
+        if len(outside):
+            raise ValueError(f"event {outside[0] + 1} has {name} {columns[name][outside[0]]} of {length}")
+    if not np.isin(columns["operation"], [*Op]).all():
+        raise ValueError("an event is of no known operation")
 
 
 def _header(path: Path, values: Any) -> Header:
@@ -464,7 +499,7 @@ def _load_zip(path: Path, data: bytes) -> Trace:
             pending = content
         elif name.endswith(".columns.npy") and pending is not None:
             tables.extend(json.loads(pending))
-            chunks.append(np.load(io.BytesIO(content), allow_pickle=False))
+            chunks.append(np.load(io.BytesIO(content), allow_pickle=False).astype(_COLUMNS, casting="safe"))
             pending = None
     columns = np.concatenate(chunks) if chunks else np.array([], dtype=_COLUMNS)
     if note:

@@ -47,6 +47,7 @@ def check(
         weft.checking.GaveUp: the first execution could not be completed.
         weft.simcore.target.TargetError: the target cannot be read or called.
         weft.process.ChildError: as the two above, for a target in a child process.
+        ValueError: an option out of its range.
     """
     from .checking import FunctionTarget, Options, check
 

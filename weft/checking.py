@@ -17,6 +17,7 @@ import msgspec
 
 from . import __version__
 from .checkers.exploration.explore import (
+    STRATEGIES,
     Budget,
     Exploration,
     Problem,
@@ -70,6 +71,16 @@ class Options:
     save: bool = True
     traces: bool = False
     """Also keep the trace of each finding (or of one good execution), for the HTML report."""
+
+    def __post_init__(self) -> None:
+        if self.strategy not in STRATEGIES:
+            raise ValueError(f"strategy is {self.strategy!r}; it must be one of {', '.join(STRATEGIES)}")
+        if self.seed < 0:
+            raise ValueError(f"seed is {self.seed}; it must be 0 or more")
+        for name in ("max_executions", "max_seconds", "max_steps", "timeout"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ValueError(f"{name} is {value}; it must be more than 0")
 
     def budget(self) -> Budget:
         return Budget(

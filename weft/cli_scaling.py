@@ -391,10 +391,11 @@ def record(
     combinations = parse_settings(settings)
     if len(combinations) > 1:
         stop("record runs the program once; give one value for each --set")
-    try:
-        recording = record_run(text, combinations[0], output, timeout, argv, version=__version__, quiet=quiet)
-    except (TargetError, RecordError) as error:
-        stop(str(error))
+    with written(output, perfetto, html):
+        try:
+            recording = record_run(text, combinations[0], output, timeout, argv, version=__version__, quiet=quiet)
+        except (TargetError, RecordError) as error:
+            stop(str(error))
     click.echo(recording.message, err=True)
     click.echo(f"{len(recording.trace)} events of {len(recording.trace.tables.threads)} threads in {output}", err=True)
     if perfetto is not None:

@@ -73,6 +73,7 @@ def test_sections_on_one_lock_give_every_order_once(threads: int, times: int) ->
     orders: list[tuple[int, ...]] = []
     program = sections(threads, times)
     result = explore_all(lambda: orders.append(tuple(program())))
+    del orders[0]  # explore() runs the program once before it counts
     assert result.executions == factorial(threads * times) // factorial(times) ** threads
     assert len(set(orders)) == len(orders) == result.executions
 
@@ -96,6 +97,7 @@ def test_two_appends_under_one_lock_are_seen_in_both_orders() -> None:
         seen.append(items)
 
     assert explore_all(program).executions == 2
+    del seen[0]  # explore() runs the program once before it counts
     assert sorted(seen) == [["a", "b"], ["b", "a"]]
 
 

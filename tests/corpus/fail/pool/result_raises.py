@@ -1,0 +1,7 @@
+# expect: E001
+"""A task fails and nobody catches what result() raises."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+with ThreadPoolExecutor(1) as pool:
+    pool.submit(int, "seven").result()

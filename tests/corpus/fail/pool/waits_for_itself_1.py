@@ -1,0 +1,12 @@
+# expect: D005
+"""Every one of 1 worker waits for a task queued behind it."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+with ThreadPoolExecutor(1) as pool:
+
+    def outer():
+        return pool.submit(int).result()
+
+    for future in [pool.submit(outer) for _ in range(1)]:
+        future.result()

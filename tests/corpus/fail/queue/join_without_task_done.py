@@ -1,0 +1,16 @@
+# expect: D003
+"""Queue.join, and nobody calls task_done."""
+
+import queue
+import threading
+
+work = queue.Queue()
+
+
+def worker():
+    work.get()
+
+
+threading.Thread(target=worker, daemon=True).start()
+work.put("job")
+work.join()

@@ -1,0 +1,13 @@
+# expect: E001
+"""A thread ends by an exception; the others go on."""
+
+import threading
+
+
+def work():
+    raise LookupError("no such customer")
+
+
+thread = threading.Thread(target=work, name="worker")
+thread.start()
+thread.join()

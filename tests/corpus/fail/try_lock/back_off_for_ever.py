@@ -1,0 +1,20 @@
+# expect: L001
+"""Both let go and try again, for ever."""
+
+import threading
+
+first, second = threading.Lock(), threading.Lock()
+
+
+def work(one, other):
+    while True:
+        with one:
+            if other.acquire(blocking=False):
+                other.release()
+
+
+threads = [threading.Thread(target=work, args=pair) for pair in ((first, second), (second, first))]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
