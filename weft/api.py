@@ -62,7 +62,10 @@ def check(
         save=isinstance(program, str),
     )
     if callable(program):
-        return check(FunctionTarget(program), parameters, options).result
+        checked = check(FunctionTarget(program), parameters, options)
+        if checked.interrupted:
+            raise KeyboardInterrupt
+        return checked.result
     return _check_target(program, parameters, options)
 
 

@@ -257,11 +257,11 @@ def check(
             if stopped:
                 break
         merged = merge(results, combinations)
-        if not quiet and json_file != "-":
-            click.echo(text_form.render_github(merged) if form == "github" else text_form.render(merged))
         import msgspec
 
         write_json(json_file, msgspec.to_builtins(merged))
+        if not quiet and json_file != "-":
+            click.echo(text_form.render_github(merged) if form == "github" else text_form.render(merged))
         if html is not None:
             write_report(html, f"weft check {text}", results, files)
     if interrupted:

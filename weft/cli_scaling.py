@@ -213,9 +213,9 @@ def predict(
             timelines=wanted,
             timeout=timeout,
         )
+        write_json(json_file, msgspec.to_builtins(prediction))
         if not quiet and json_file != "-":
             click.echo(render(prediction), nl=False)
-        write_json(json_file, msgspec.to_builtins(prediction))
         write_pictures(f"weft predict {text}", prediction, None, traces, html, perfetto)
     raise click.exceptions.Exit(0 if prediction.runs else GAVE_UP)
 
@@ -309,9 +309,9 @@ def validate(
         if not prediction.runs:
             stop(f"nothing to measure: {prediction.unfinished[0].reason}", GAVE_UP)
         result = run_validation(text, argv, prediction, machine=profile, repeat=repeat, timeout=timeout, quiet=quiet)
+        write_json(json_file, msgspec.to_builtins(result))
         if not quiet and json_file != "-":
             click.echo(render(result), nl=False)
-        write_json(json_file, msgspec.to_builtins(result))
         write_pictures(f"weft validate {text}", prediction, result, traces, html, None)
     too_large = max_error is not None and (result.error_max is None or result.error_max > max_error)
     raise click.exceptions.Exit(FOUND if too_large else 0)

@@ -80,7 +80,8 @@ def run_job(
             child.wait()
         if closed:
             raise ChildError(
-                "the program closed file descriptors that it did not open (os.closerange?), and the verdict with them", 4
+                "the program closed file descriptors that it did not open (os.closerange?), and the verdict with them",
+                4,
             )
         if answer is None:
             raise ChildError(_ending(child.returncode), 4)

@@ -15,7 +15,7 @@ _CELL_MIN = 16
 def render(result: Result) -> str:
     """The whole text of ``weft check`` and ``weft replay``."""
     blocks = [render_finding(finding) for finding in result.findings]
-    blocks.append(verdict_line(result))
+    blocks.append(verdict_lines(result))
     return "\n\n".join(blocks)
 
 
@@ -29,7 +29,7 @@ def render_finding(finding: Finding) -> str:
         if sentence:
             lines += wrapped(sentence, "  - ", "    ")
     if finding.traceback:
-        lines += ["", *("  " + _cut(line, WIDTH - 2) for line in finding.traceback)]
+        lines += ["", *("  " + _traceback_line(line, WIDTH - 2) for line in finding.traceback)]
     if finding.steps:
         lines += ["", *_table(finding.steps)]
     lines.append("")
@@ -46,6 +46,16 @@ def render_finding(finding: Finding) -> str:
 
 def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else text + "."
+
+
+def _traceback_line(line: str, width: int) -> str:
+    """Like :func:`_cut`, but a file's path gives way, not the line number behind it."""
+    if line.lstrip().startswith('File "') and len(line) > width:
+        head, path, rest = line.split('"', 2)
+        room = width - len(head) - len(rest) - 3
+        if room > 0:
+            return f'{head}"…{path[-room:]}"{rest}'
+    return _cut(line, width)
 
 
 def _cut(line: str, width: int) -> str:
@@ -129,22 +139,21 @@ def _list(steps: list[Step], number: int) -> list[str]:
     return lines
 
 
-def verdict_line(result: Result) -> str:
-    """The last line: the verdict, how much was run, and what was bounded."""
+def verdict_lines(result: Result) -> str:
+    """What ends every result: what was not seen, how much was run, and alone on the last line the verdict."""
+    lines = [f"  not seen: {_fold(text)}" for text in result.limits]
     count = f"{result.executions:,} execution{'s' if result.executions != 1 else ''}"
-    spent = f"{count}, {result.steps:,} steps, {result.seconds:.2f} s, {result.engine}"
-    limits = "".join(f"\n  not seen: {line}" for text in result.limits for line in [_fold(text)])
+    how = "exhaustive" if result.exhaustive else "not exhaustive"
+    lines.append(f"  ran: {count}, {result.steps:,} steps, {result.seconds:.2f} s, {result.engine}, {how}")
     if result.verdict == "clean":
-        head = f"clean: no deadlock, failure or livelock in any schedule ({spent}, exhaustive)"
+        lines.append("clean: no deadlock, failure or livelock in any schedule")
     elif result.verdict == "incomplete":
-        head = f"incomplete: nothing found, but not every schedule was run ({spent})"
+        lines.append("incomplete: nothing found, but not every schedule was run")
     else:
         number = len(result.findings)
-        how = "exhaustive" if result.exhaustive else "not exhaustive"
-        head = f"{number} finding{'s' if number != 1 else ''} ({spent}, {how})"
-    return (
-        limits.lstrip("\n") + ("\n" if limits else "") + "\n".join(textwrap.wrap(head, WIDTH, subsequent_indent="  "))
-    )
+        rules = ", ".join(dict.fromkeys(finding.rule for finding in result.findings))
+        lines.append(f"{number} finding{'s' if number != 1 else ''}: {rules}")
+    return "\n".join(lines)
 
 
 def _fold(text: str) -> str:
@@ -172,5 +181,5 @@ def render_github(result: Result) -> str:
             if where
             else f"::error title={finding.rule}::{text}"
         )
-    lines.append(verdict_line(result))
+    lines.append(verdict_lines(result))
     return "\n".join(lines)

@@ -68,7 +68,9 @@ def _serve(job: dict[str, Any], reply: _Reply) -> int:
             "replay": lambda: _replay(job, target, reply),
             "predict": lambda: _predict(job, target, reply),
         }
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # weft.process blocked it: we answer it from here on
+        signal.pthread_sigmask(
+            signal.SIG_UNBLOCK, {signal.SIGINT}
+        )  # weft.process blocked it: we answer it from here on
         return run[job["command"]]()
     except (TargetError, FailureFileError) as error:
         reply.send({"error": str(error), "code": USAGE})

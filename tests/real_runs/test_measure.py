@@ -164,7 +164,9 @@ def test_what_other_programs_used_tells_for_any_number_of_threads() -> None:
     assert module._sample(0, {**answer, "others_ns": wall // 20}, 2).disturbed is False
     assert module._sample(0, {**answer, "others_ns": wall // 5}, 2).disturbed is True
     short = {**answer, "wall_ns": 1_000_000, "run_delay_ns": 0}
-    assert module._sample(0, {**short, "others_ns": 20_000_000}, 2).disturbed is False, "two steps of the kernel's clock"
+    assert module._sample(0, {**short, "others_ns": 20_000_000}, 2).disturbed is False, (
+        "two steps of the kernel's clock"
+    )
 
 
 def test_what_this_machine_cannot_measure(monkeypatch: pytest.MonkeyPatch) -> None:

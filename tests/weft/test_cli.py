@@ -391,7 +391,8 @@ def test_findings_end_with_1_and_the_verdict_is_the_last_line(weft: Weft, ab_ba:
     assert lines[0] == "D001 deadlock (confirmed) at ab_ba.py:8"
     assert "  - one holds a (ab_ba.py:7), wants b (ab_ba.py:8)" in lines
     assert "  - two holds b (ab_ba.py:12), wants a (ab_ba.py:13)" in lines
-    assert re.fullmatch(r"1 finding \(3 executions, \d+ steps, [\d.]+ s, dpor, exhaustive\)", lines[-1])
+    assert re.fullmatch(r"  ran: 3 executions, \d+ steps, [\d.]+ s, dpor, exhaustive", lines[-2])
+    assert lines[-1] == "1 finding: D001"
 
 
 def test_nothing_found_in_all_schedules_is_clean(weft: Weft, ab_ba: str) -> None:
@@ -496,7 +497,7 @@ def test_ctrl_c_keeps_the_findings(weft: Weft) -> None:
         once=lambda: weft.size("executions.txt") > 50,
     )
     assert done.code == 130
-    assert done.verdict().startswith("1 finding (")
+    assert done.verdict() == "1 finding: E001"
     assert [finding["rule"] for finding in weft.result()["findings"]] == ["E001"]
     assert weft.result()["exhaustive"] is False
 
@@ -594,7 +595,7 @@ def test_github_annotations(weft: Weft, ab_ba: str) -> None:
     assert done.code == 1
     first, *rest = done.out.splitlines()
     assert first.startswith("::error file=ab_ba.py,line=8,title=D001 deadlock::2 threads wait for each other")
-    assert rest[-1].startswith("1 finding (")
+    assert rest[-1] == "1 finding: D001"
 
 
 # Targets other than a script.

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weft.checkers.finding import Finding, Hold, Result, Step, ThreadState, Wait
-from weft.text import WIDTH, render, render_finding, render_github, verdict_line
+from weft.text import WIDTH, render, render_finding, render_github, verdict_lines
 
 
 def result(**values: Any) -> Result:
@@ -37,30 +37,32 @@ STEPS = [
 
 
 def test_clean() -> None:
-    assert " ".join(verdict_line(result()).split()) == (
-        "clean: no deadlock, failure or livelock in any schedule (1,234 executions, 56,789 steps, 1.23 s, dpor, exhaustive)"
-    )
+    assert verdict_lines(result()).splitlines()[-2:] == [
+        "  ran: 1,234 executions, 56,789 steps, 1.23 s, dpor, exhaustive",
+        "clean: no deadlock, failure or livelock in any schedule",
+    ]
 
 
 def test_incomplete_says_what_was_bounded_before_the_verdict() -> None:
-    text = verdict_line(result(verdict="incomplete", exhaustive=False, limits=["stopped after 60 s (--max-seconds)"]))
-    first, *rest = text.splitlines()
+    text = verdict_lines(result(verdict="incomplete", exhaustive=False, limits=["stopped after 60 s (--max-seconds)"]))
+    first, ran, last = text.splitlines()
     assert first == "  not seen: stopped after 60 s (--max-seconds)"
-    assert rest[0].startswith("incomplete: nothing found, but not every schedule was run (")
+    assert ran.endswith("not exhaustive")
+    assert last == "incomplete: nothing found, but not every schedule was run"
 
 
 @pytest.mark.parametrize(
     ("count", "executions", "exhaustive", "says"),
     [
-        (1, 1, True, "1 finding (1 execution, 56,789 steps, 1.23 s, dpor, exhaustive)"),
-        (2, 3, False, "2 findings (3 executions, 56,789 steps, 1.23 s, dpor, not exhaustive)"),
+        (1, 1, True, ["  ran: 1 execution, 56,789 steps, 1.23 s, dpor, exhaustive", "1 finding: D001"]),
+        (2, 3, False, ["  ran: 3 executions, 56,789 steps, 1.23 s, dpor, not exhaustive", "2 findings: D001"]),
     ],
 )
-def test_findings_are_counted(count: int, executions: int, exhaustive: bool, says: str) -> None:
+def test_findings_are_counted(count: int, executions: int, exhaustive: bool, says: list[str]) -> None:
     found = result(
         verdict="findings", exhaustive=exhaustive, executions=executions, findings=[finding() for _ in range(count)]
     )
-    assert render(found).splitlines()[-1] == says
+    assert render(found).splitlines()[-2:] == says
 
 
 def test_a_finding_in_full() -> None:
@@ -130,9 +132,9 @@ def test_an_exception_is_placed_where_it_was_raised() -> None:
 
 def test_github_commands_point_at_the_line_and_escape() -> None:
     found = finding(message="50 % of\nall", threads=[TELLER])
-    first, last = render_github(result(verdict="findings", findings=[found])).splitlines()
+    first, *_, last = render_github(result(verdict="findings", findings=[found])).splitlines()
     assert first == "::error file=bank.py,line=13,title=D001 deadlock::50 %25 of%0Aall"
-    assert last.startswith("1 finding (")
+    assert last == "1 finding: D001"
 
 
 def test_github_command_without_a_place() -> None:
