@@ -96,7 +96,7 @@ def _locate(name: str) -> list[importlib.machinery.ModuleSpec]:
             found = importlib.util.find_spec(part) if count == 1 else None
             if locations is not None:
                 found = importlib.machinery.PathFinder.find_spec(part, locations) or importlib.util.find_spec(part)
-        except (ImportError, ValueError) as error:
+        except Exception as error:  # the last resort imports the packages around it, and they may do anything
             raise TargetError(
                 f"no module named {name!r} ({error}); run from the folder it is in, or install it"
             ) from error
@@ -124,6 +124,8 @@ class Target:
         self._own: _OwnModules | None = None
         self._code: types.CodeType | None = None
         self._origin = ""
+        self._beside: Sequence[str] | None = None
+        """The folders in which a module of a package is looked for."""
 
     def prepare(self) -> None:
         """Find, read and compile it; nothing of it runs yet.
@@ -144,10 +146,13 @@ class Target:
             sys.path.insert(0, root)
         self._own = _OwnModules([root + "/"])
         sys.meta_path.insert(0, self._own)
+        if self.module is not None and self._code is None:
+            self._own.find_spec(self.module, self._beside)  # known now, it is executed anew even if imported before
 
     def _find_module(self, name: str) -> str:
         """Find the source to run; returns the folder whose modules are the program's own."""
         specs = _locate(name)
+        self._beside = specs[-2].submodule_search_locations if len(specs) > 1 else None
         if self.function is None and specs[-1].submodule_search_locations:
             try:
                 specs += _locate(f"{name}.__main__")[-1:]
@@ -164,7 +169,7 @@ class Target:
             self._code = code
         # weft's own models are programs, weft is not.
         top = specs[0].submodule_search_locations if specs[0].name != __name__.partition(".")[0] else None
-        return str(Path(origin).parent) if not top else list(top)[0]
+        return next(iter(top)) if top else str(Path(origin).parent)
 
     def close(self) -> None:
         """Undo :meth:`prepare`: forget the program's modules and the finder."""
