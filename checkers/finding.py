@@ -47,6 +47,14 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str = ""
 
 
+class Related(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Another place a finding speaks of: the other access of a race, where a lock was made. ``stack`` is innermost last."""
+
+    text: str
+    at: str
+    stack: list[str] = []
+
+
 class Finding(msgspec.Struct, kw_only=True):
     """One problem. ``fingerprint`` is stable across runs, seeds and unrelated edits (no line numbers, no ids)."""
 
@@ -60,6 +68,7 @@ class Finding(msgspec.Struct, kw_only=True):
     why: str = ""
     suggestion: str = ""
     traceback: list[str] = []
+    related: list[Related] = []
     fingerprint: str = ""
     replay: str = ""
     seen: int = 1

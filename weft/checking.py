@@ -71,6 +71,12 @@ class Options:
     save: bool = True
     traces: bool = False
     """Also keep the trace of each finding (or of one good execution), for the HTML report."""
+    races: bool = True
+    """See the program's accesses to shared variables."""
+    strict_races: bool = False
+    """Unordered accesses are findings even when every explored order gave the same outcome."""
+    instrument: tuple[str, ...] = ()
+    """Modules and packages to see accesses of besides the program's own."""
 
     def __post_init__(self) -> None:
         if self.strategy not in STRATEGIES:

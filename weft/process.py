@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -59,18 +61,18 @@ def run_job(
         job_file = Path(scratch) / "job.json"
         job_file.write_text(json.dumps(job), encoding="utf-8")
         interactive = bool(job.get("pdb"))
-        # The child inherits that Ctrl-C has to wait: until it is ready to answer it (weft.worker).
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        child = subprocess.Popen(
-            [sys.executable, "-P", "-c", _BOOT, str(Path(__file__).resolve().parent.parent), str(job_file)],
-            stdin=None if interactive else subprocess.DEVNULL,
-            pass_fds=[write_end],
-            env={**os.environ, "PYTHONHASHSEED": str(seed % 4294967296)},
-            start_new_session=not interactive,
-        )
+        with _ctrl_c_later() as late:
+            child = subprocess.Popen(
+                [sys.executable, "-P", "-c", _BOOT, str(Path(__file__).resolve().parent.parent), str(job_file)],
+                stdin=None if interactive else subprocess.DEVNULL,
+                pass_fds=[write_end],
+                env={**os.environ, "PYTHONHASHSEED": str(seed % 4294967296)},
+                start_new_session=not interactive,
+            )
         os.close(write_end)
         try:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            if late:
+                raise KeyboardInterrupt
             answer = _listen(child, read_end, limit_s, silence_s, progress)
             closed = answer is None and _lives(child)
         finally:
@@ -90,6 +92,26 @@ def run_job(
     if "error" in answer:
         raise ChildError(internal_error(answer["error"]) if answer["code"] == 3 else answer["error"], answer["code"])
     return answer
+
+
+@contextmanager
+def _ctrl_c_later() -> Generator[list[int]]:
+    """While it lasts Ctrl-C is only noted in the list it gives, and a child started now does not hear it until it is
+    ready to answer (weft.worker unblocks it).
+
+    The mask alone is what the child inherits; it does not keep Ctrl-C from us, since any other thread of ours (a
+    numerical library's) may take the signal, and Python then raises in the main one.
+    """
+    noted: list[int] = []
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, lambda number, _: noted.append(number)) if main else None
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield noted
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if main:
+            signal.signal(signal.SIGINT, before)
 
 
 _BOOT = "import sys; sys.path.append(sys.argv[1]); from weft.worker import main; main(sys.argv[2])"

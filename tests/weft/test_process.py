@@ -178,3 +178,24 @@ def test_the_child_inherits_that_ctrl_c_waits(child: Child) -> None:
     child("import signal\nos.write(pipe, b'{\"result\": %d}\\n' % (2 in signal.pthread_sigmask(signal.SIG_BLOCK, ())))")
     assert run() == {"result": 1}
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_ctrl_c_taken_by_another_thread_does_not_cut_a_start_short() -> None:
+    """A numerical library's thread takes the signal, since only the main one masks it; Python tells the main one."""
+    go = threading.Event()
+
+    def press() -> None:
+        go.wait()
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    thread = threading.Thread(target=press)
+    thread.start()
+    with process._ctrl_c_later() as late:
+        go.set()
+        thread.join()
+        for _ in range(1000):  # Python hands a signal on between two bytecodes
+            if late:
+                break
+    assert late == [signal.SIGINT]
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
