@@ -10,9 +10,11 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any, ClassVar
 
-from . import takeover
-from .primitives import futures
-from .primitives.thread import real_get_ident
+from . import refusals
+from .primitives import collecting, exits, futures
+from .primitives.thread import begin_run, real_get_ident
+from .refusals import ProcessEnd
+from .surroundings import Surroundings
 from .threads import VirtualThread
 from .trace import Op
 from .world import ExecutionOver, Operation, World
@@ -28,28 +30,33 @@ _threading: Any = threading
 
 
 class FreshInterpreter:
-    """While it lasts, ``threading`` and ``concurrent.futures`` count and list as in a new process with thread ``main``.
+    """While it lasts, ``threading`` and ``concurrent.futures`` count and list as in a new process with thread ``main``;
+    afterwards everything around the program is as it was.
 
     A class, since the explored world enters it once an execution, and a generator would cost it three per cent.
     """
 
-    __slots__ = ("_active", "_counter", "_main")
+    __slots__ = ("_active", "_counter", "_main", "_surroundings")
 
     def __init__(self, main: VirtualThread) -> None:
         self._main: Any = main.python_thread
         self._main._weft_thread = main
 
     def __enter__(self) -> None:
+        collecting.forget_execution_before()
+        self._surroundings = Surroundings()
         self._active = dict(_threading._active)
         self._counter = _threading._counter
         _threading._counter = count(1).__next__
         futures.reset_counters()
-        takeover.refusal = None
+        begin_run()
+        refusals.refusal = None
 
     def __exit__(self, *_: object) -> None:
         _threading._active.clear()
         _threading._active.update(self._active)
         _threading._counter = self._counter
+        self._surroundings.restore()
         _threading._dangling.clear()
         _threading._dangling.add(self._main)
 
@@ -64,6 +71,7 @@ class SimulatedWorld(World):
         self.threads = []
         self.step = 0
         self.closing = False
+        self.kept = {}
         self.on_main_end: Callable[[], None] | None = None
         """Called when the main function has returned, while its objects are still alive."""
 
@@ -71,13 +79,16 @@ class SimulatedWorld(World):
         """The thread that runs ``program`` and then, if it came to its end, what an interpreter does at its exit."""
 
         def body() -> None:
+            ended = True
             try:
                 program()
+            except ProcessEnd:
+                ended = False
             except SystemExit:
                 if self.exit_is_failure:
                     raise
             finally:
-                if not self.closing:
+                if not self.closing and ended:
                     self.main_ended()
 
         thread = VirtualThread(body, "MainThread", python_thread=threading.main_thread())
@@ -88,7 +99,9 @@ class SimulatedWorld(World):
     def main_ended(self) -> None:
         if self.on_main_end is not None:
             self.on_main_end()
+        exits.call_before_waiting(self)
         futures.shutdown_all(self)
+        exits.call_all(self)
 
     def close(self) -> None:
         """Unwind what is left, with scheduling barred: ``finally`` blocks run, but their operations take no effect."""

@@ -1,7 +1,8 @@
-"""The takeover: put the dual primitives behind the standard library's names, and refuse what cannot be simulated.
+"""The takeover: put the dual primitives behind the standard library's names.
 
-It must happen before the program's modules are imported (a name imported earlier keeps the real thing), which is why
-the command line runs every target in a fresh child process. Nothing here knows any particular world.
+It should happen before the program's modules are imported (a name imported earlier keeps the real thing), which is why
+the command line runs every target in a fresh child process. Nothing here knows any particular world; what is refused
+instead of replaced is in ``refusals``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import _thread
 import concurrent.futures
 import concurrent.futures._base
 import concurrent.futures.thread
+import functools
 import queue
 import random
 import sys
@@ -20,9 +22,32 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
-from . import world as _world
-from .primitives import barrier, clock, condition, event, futures, local, lock, queues, semaphore, thread
-from .world import Uncontrollable
+from . import refusals
+from .late import LateTakeover
+from .library import is_library
+from .primitives import (
+    barrier,
+    calendar,
+    clock,
+    collecting,
+    condition,
+    descriptors,
+    early,
+    entropy,
+    event,
+    exits,
+    futures,
+    importing,
+    local,
+    lock,
+    logs,
+    queues,
+    semaphore,
+    signals,
+    thread,
+)
+
+__all__ = ["is_library", "takeover"]
 
 _Table = list[tuple[Any, str, Any]]
 
@@ -50,16 +75,20 @@ def _replacements() -> _Table:
         (_thread, "get_ident", thread.get_ident),
         (_thread, "start_new_thread", thread.start_new_thread),
         (_thread, "_local", local.local),
+        (functools, "RLock", lock.RLock),  # one for each cached_property, until 3.11
         (queue, "Queue", queues.Queue),
         (queue, "LifoQueue", queues.LifoQueue),
         (queue, "PriorityQueue", queues.PriorityQueue),
         (queue, "SimpleQueue", queues.SimpleQueue),
     ]
-    # The import system keeps real locks: an import is done once, so its locks cannot be part of a repeatable schedule.
-    importing = types.SimpleNamespace(
+    table += thread.replacements()
+    for room in (calendar, collecting, descriptors, entropy, exits, importing, logs, refusals, signals):
+        table += room.replacements()
+    # What the import system keeps for itself (``importing`` stands for its locks inside a world) is real.
+    kept = types.SimpleNamespace(
         allocate_lock=_thread.allocate_lock, get_ident=_thread.get_ident, RLock=_thread.RLock, error=_thread.error
     )
-    table.append((sys.modules["_frozen_importlib"], "_thread", importing))
+    table.append((sys.modules["_frozen_importlib"], "_thread", kept))
     packages: tuple[types.ModuleType, ...] = (concurrent.futures, concurrent.futures._base)
     for package in packages:
         table += [
@@ -76,6 +105,19 @@ def _replacements() -> _Table:
 
 _installed = 0
 _saved: _Table = []
+_FAST_LOOPS = "_asyncio"
+_ABSENT: Any = None
+"""What stands in ``sys.modules`` for a module that cannot be imported. The C half of asyncio keeps the running loop of
+an operating-system thread, and virtual threads are all one of these; its Python half asks ``threading.local``."""
+
+
+def _install(table: _Table) -> None:
+    for holder, name, value in table:
+        _saved.append((holder, name, getattr(holder, name)))
+        setattr(holder, name, value)
+
+
+_late = LateTakeover(_install)
 
 
 @contextmanager
@@ -84,92 +126,22 @@ def takeover() -> Generator[None]:
     global _installed
     _installed += 1
     if _installed == 1:
-        watch_calls()
+        refusals.watch_calls()
         thread.default_excepthook = threading.excepthook
-        for holder, name, value in _replacements():
-            _saved.append((holder, name, getattr(holder, name)))
-            setattr(holder, name, value)
+        _install(early.replacements() + _replacements())
+        calendar.take_over_dates()
+        if "asyncio" not in sys.modules:
+            sys.modules[_FAST_LOOPS] = _ABSENT
+        _late.begin()
     try:
         yield
     finally:
         _installed -= 1
         if not _installed:
+            _late.end()
+            if sys.modules.get(_FAST_LOOPS, sys) is _ABSENT:
+                del sys.modules[_FAST_LOOPS]
+            calendar.give_back_dates()
             while _saved:
                 holder, name, value = _saved.pop()
                 setattr(holder, name, value)
-
-
-_REFUSED = {
-    "socket.__new__": ("opens a socket", "pass in a stand-in for the connection"),
-    "subprocess.Popen": ("starts a child process", "pass in a stand-in for the command"),
-    "os.system": ("runs a shell command", "pass in a stand-in for the command"),
-    "os.fork": ("forks the process", "use threads, or check the part that runs in one process"),
-    "os.forkpty": ("forks the process", "use threads, or check the part that runs in one process"),
-    "os.posix_spawn": ("starts a child process", "pass in a stand-in for the command"),
-    "os.exec": ("replaces the process by another program", "check the part before it"),
-    "builtins.input": ("reads from the keyboard", "pass the answer in as a parameter"),
-    "_thread.start_new_thread": (
-        "starts a real thread that the simulation does not control",
-        "import threading in the program itself, not before it",
-    ),
-    "_thread.start_joinable_thread": (
-        "starts a real thread that the simulation does not control",
-        "import threading in the program itself, not before it",
-    ),
-}
-
-refusal: Uncontrollable | None = None
-"""The first refusal since it was last cleared: the program may catch the exception, the verdict must not be lost."""
-_watching = False
-
-
-def watch_calls() -> None:
-    """Install the audit hook that refuses, by name, calls no world can simulate (PEP 578; hooks stay for ever)."""
-    global _watching
-    if not _watching:
-        _watching = True
-        sys.addaudithook(_audit)
-
-
-def _audit(event_name: str, args: tuple[Any, ...]) -> None:
-    global refusal
-    if event_name not in _REFUSED:
-        return
-    world = _world.active
-    if world is None or world.closing:
-        return
-    what, advice = _REFUSED[event_name]
-    place = ""
-    frame = sys._getframe(1)
-    while frame is not None and is_library(frame.f_code.co_filename):
-        frame = frame.f_back
-    if frame is not None:
-        place = f" at {frame.f_code.co_filename.rsplit('/', 1)[-1]}:{frame.f_lineno}"
-    error = Uncontrollable(f"the program {what}{place}, which cannot be simulated; {advice}")
-    if refusal is None:
-        refusal = error
-    raise error
-
-
-_OWN = __file__.rsplit("/simcore/", 1)[0]
-_STDLIB = threading.__file__.rsplit("/", 1)[0] + "/"
-_OWN_ROOMS = tuple(
-    f"{_OWN}/{room}/"
-    for room in ("simcore", "checkers", "real_runs", "weft/simcore", "weft/checkers", "weft/real_runs")
-)
-_FACE: str = sys.modules[__name__.partition(".")[0]].__path__[0]
-"""The folder of the package that we are installed in: its own files, but not the programs in its ``models``."""
-_known: dict[str, bool] = {}
-
-
-def is_library(filename: str) -> bool:
-    """Is this file the standard library's or ours, and so not a place to show a user?"""
-    found = _known.get(filename)
-    if found is None:
-        found = _known[filename] = (
-            filename.startswith(_OWN_ROOMS)
-            or (filename.startswith(_STDLIB) and "/site-packages/" not in filename)
-            or filename.startswith("<frozen ")
-            or filename.rpartition("/")[0] == _FACE
-        )
-    return found

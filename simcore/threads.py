@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,11 @@ from .trace import Op
 from .world import ExecutionOver, Operation, Primitive
 
 if TYPE_CHECKING:
-    import threading
     from types import FrameType, TracebackType
+
+
+_threading: Any = threading
+"""For its private table of living threads."""
 
 
 class State(Enum):
@@ -104,7 +108,8 @@ class VirtualThread(Primitive):
         self.looked_at = -1
         self.clock_reads = 0
         self.clock_step = -1
-        self.locals: dict[int, Any] = {}
+        self.locals: dict[int, Callable[[], None]] = {}
+        """By thread-local object, what makes it forget this thread."""
         self.random: Any = None
         self.context: Any = None
         """Room for the world's own data about the thread."""
@@ -126,9 +131,17 @@ class VirtualThread(Primitive):
                 raise
             except BaseException as error:  # the program's own failure: the world reports it
                 self.failure = (error, error.__traceback__)
+            # As in CPython nothing of the thread is left when somebody learns that it has ended.
+            self.run = _nothing
+            self._forget_locals()
             world.perform(self.end)
         except ExecutionOver:
             self.state = State.TERMINATED
+            self._forget_locals()
+
+    def _forget_locals(self) -> None:
+        while self.locals:
+            self.locals.popitem()[1]()
 
     @property
     def terminated(self) -> bool:
@@ -139,6 +152,26 @@ class VirtualThread(Primitive):
         if greenlet.getcurrent() is self.glet:
             return sys._getframe(1)
         return self.glet.gr_frame
+
+
+def _nothing() -> None:
+    return
+
+
+class Living(Primitive):
+    """All threads there are, for ``threading.enumerate()`` and others who count them: an identity, without state.
+
+    One for all worlds, as no world needs it to be another.
+    """
+
+    kind = "Threads"
+    uid = -3 << 40  # unlike those of the futures (-1 << 40) and of an object not known yet (-1 << 41)
+
+    def __init__(self) -> None:
+        self._world = None
+
+
+living = Living()
 
 
 class Begin(Operation):
@@ -163,6 +196,8 @@ class End(Operation):
     op = Op.END
     label = "end"
     pending = done = int(Access.THREAD_END)
+    second = living
+    second_done = int(Access.THREAD_END)
     target: VirtualThread  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def apply(self, thread: VirtualThread) -> None:
@@ -170,3 +205,6 @@ class End(Operation):
         assert world is not None
         thread.state = State.TERMINATED
         thread.ended_at = world.step
+        if thread.python_thread is not None:
+            _threading._active.pop(thread.ident, None)
+            thread.python_thread = None

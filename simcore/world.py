@@ -126,6 +126,10 @@ class Primitive:
     def capacity(self) -> int:
         return 0
 
+    def given_name(self) -> str:
+        """Its name in reports, where the program's variables do not tell: ``logging._lock``."""
+        return ""
+
     def admits(self) -> int:
         """Which ``Operation.needs`` the object's state meets now; partial-order reduction asks before every step
         whether a blocking operation could have come first. All of them unless an object knows better."""
@@ -143,6 +147,8 @@ class World:
     """The index of the event that is taking effect; primitives remember it to name the cause of a later one."""
     closing: bool
     """True while leftover threads are unwound: operations then take no effect."""
+    kept: dict[str, Any]
+    """What stand-ins for the interpreter keep for one run, by their name: signal handlers, descriptors, exit calls."""
 
     def perform(self, operation: Operation) -> Any:
         """Run one operation of the running thread: wait for its turn, take effect, return its result."""
@@ -174,6 +180,9 @@ class World:
     def compute(self, seconds: float, gil: bool) -> None:
         """The running thread computes for ``seconds`` of CPU time, holding the GIL or not (``weft.work``)."""
         raise TypeError("a world must know how to compute")
+
+    def prioritise(self, priority: int) -> None:
+        """The running thread is that important from now on (``weft.priority``); only simulated cores care."""
 
     def mark(self, text: str) -> None:
         """A user mark (phase, request id) for the trace."""

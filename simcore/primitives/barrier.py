@@ -5,6 +5,7 @@ A barrier knows who has arrived in this round; it does not know who is still to 
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from enum import Enum
@@ -15,7 +16,7 @@ from ..dependency import Access, Need
 from ..threads import VirtualThread
 from ..trace import Op
 from ..world import Operation, Primitive, World
-from .lock import allocate_real_lock
+from .lock import address, allocate_real_lock, shown
 
 RealBarrier = threading.Barrier
 BrokenBarrierError = threading.BrokenBarrierError
@@ -267,6 +268,8 @@ class Barrier(Primitive):
     kind = "Barrier"
 
     def __init__(self, parties: int, action: Callable[[], object] | None = None, timeout: float | None = None) -> None:
+        if parties < 1 and sys.version_info >= (3, 13):
+            raise ValueError("parties must be > 0")
         self._world = None
         self._parties = parties
         self._action: Any = action
@@ -400,5 +403,5 @@ class Barrier(Primitive):
         if _world.active is None:
             return repr(self.real())
         if self._phase is Phase.BROKEN:
-            return f"<weft.Barrier at {id(self):#x}: broken>"
-        return f"<weft.Barrier at {id(self):#x}: waiters={self._count}/{self._parties}>"
+            return f"<{shown(type(self))} at {address(self):#x}: broken>"
+        return f"<{shown(type(self))} at {address(self):#x}: waiters={self._count}/{self._parties}>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
@@ -20,13 +21,14 @@ RealCondition = threading.Condition
 class Waiter:
     """One thread in ``wait()``: CPython makes one hidden lock for each, we make this."""
 
-    __slots__ = ("depth", "notified_at", "step", "thread")
+    __slots__ = ("depth", "expired", "notified_at", "step", "thread")
 
     def __init__(self, thread: VirtualThread) -> None:
         self.thread = thread
         self.depth = 0
         self.step = -1
         self.notified_at: int | None = None
+        self.expired = False
 
 
 class Wait(Operation):
@@ -47,14 +49,17 @@ class Wait(Operation):
 
     def apply(self, thread: VirtualThread) -> None:
         condition = self.target
-        if condition.lock.owner is not thread:
-            self.second_done = int(Access.RELEASE_FOREIGN)  # pyright: ignore[reportIncompatibleVariableOverride]
-            condition.lock.handed_over = True
+        lock = condition.lock
         world = condition._world
         assert world is not None
         self.waiter.step = world.step
-        self.waiter.depth = condition.lock.release_all()
         condition.waiters.append(self.waiter)
+        if lock.owner is not thread:
+            self.second_done = int(Access.RELEASE_FOREIGN)  # pyright: ignore[reportIncompatibleVariableOverride]
+            lock.handed_over = True
+            if lock.owner is None:  # somebody else released it; as in CPython the waiter stays in the queue for ever
+                raise RuntimeError("release unlocked lock")
+        self.waiter.depth = lock.release_all()
 
 
 class Woken(Operation):
@@ -96,7 +101,8 @@ class Woken(Operation):
         return True
 
     def expire(self, thread: VirtualThread) -> bool:
-        self.target.waiters.remove(self.waiter)
+        """Too late, but still in the queue: until the thread has its lock back, a notify may be wasted on it."""
+        self.waiter.expired = True
         return False
 
     def detail(self) -> str:
@@ -106,7 +112,7 @@ class Woken(Operation):
 class Reacquire(Operation):
     """The end of ``wait()``: take the lock back at the depth it had."""
 
-    __slots__ = ("depth", "second", "second_done")
+    __slots__ = ("condition", "second", "second_done", "waiter")
     op = Op.ACQUIRE
     label = "acquire (back from Condition.wait)"
     pending = done = int(Access.ACQUIRE)
@@ -114,9 +120,11 @@ class Reacquire(Operation):
     productive = False
     target: Lock  # pyright: ignore[reportIncompatibleVariableOverride]
 
-    def __init__(self, target: Lock, depth: int) -> None:
+    def __init__(self, condition: Condition, waiter: Waiter) -> None:
+        target = condition.lock
         super().__init__(target)
-        self.depth = depth
+        self.condition = condition
+        self.waiter = waiter
         # The lock may be a queue's mutex, which keeps the queue's own operations from taking effect.
         self.second = target._acquire.second
         self.second_done = target._acquire.second_done
@@ -126,7 +134,9 @@ class Reacquire(Operation):
 
     def apply(self, thread: VirtualThread) -> None:
         self.target._acquire.apply(thread)
-        self.target.restore(self.depth)
+        self.target.restore(self.waiter.depth)
+        if self.waiter in self.condition.waiters:
+            self.condition.waiters.remove(self.waiter)
 
     def wakers(self) -> list[VirtualThread] | None:
         return self.target._acquire.wakers()
@@ -190,9 +200,40 @@ class Condition(Primitive):
             self._world = world
             world.register(self)
 
+    # CPython's private names, which subclasses and clever programs use.
+
     @property
     def _lock(self) -> Lock:
         return self.lock
+
+    @property
+    def _waiters(self) -> Any:
+        return self.real()._waiters if _world.active is None else self.waiters
+
+    def _is_owned(self) -> bool:
+        world = _world.active
+        return self.real()._is_owned() if world is None else self.lock.is_owned(world.thread)
+
+    def _release_save(self) -> Any:
+        lock: Any = self.lock
+        if isinstance(lock, RLock):
+            return lock._release_save()
+        lock.release()
+        return None
+
+    def _acquire_restore(self, state: Any) -> None:
+        lock: Any = self.lock
+        if isinstance(lock, RLock):
+            lock._acquire_restore(state)
+        else:
+            lock.acquire()
+
+    def _at_fork_reinit(self) -> None:
+        self.lock._at_fork_reinit()
+        if _world.active is None:
+            self.real()._waiters.clear()
+        else:
+            self.waiters.clear()
 
     def reset(self) -> None:
         self.waiters = []
@@ -242,7 +283,7 @@ class Condition(Primitive):
         try:
             notified = world.perform(Woken(self, waiter, timeout))
         finally:
-            world.perform(Reacquire(self.lock, waiter.depth))
+            world.perform(Reacquire(self, waiter))
         return notified
 
     def wait_for(self, predicate: Callable[[], Any], timeout: float | None = None) -> Any:
@@ -281,7 +322,9 @@ class Condition(Primitive):
         world.perform(Notify(self, -1))
         return None
 
-    notifyAll = notify_all  # noqa: N815 - CPython's old name
+    def notifyAll(self) -> None:  # noqa: N802 - CPython's old name
+        warnings.warn("notifyAll() is deprecated, use notify_all() instead", DeprecationWarning, stacklevel=2)
+        self.notify_all()
 
     def __repr__(self) -> str:
-        return f"<weft.Condition({self.lock!r}, {len(self.waiters)})>"
+        return f"<Condition({self.lock!r}, {len(self._waiters)})>"

@@ -14,7 +14,7 @@ from ..dependency import Access, Need
 from ..threads import VirtualThread
 from ..trace import Op
 from ..world import Operation, Primitive
-from .lock import allocate_real_lock
+from .lock import address, allocate_real_lock, shown
 
 RealEvent = threading.Event
 _making_real = allocate_real_lock()
@@ -167,6 +167,13 @@ class Event(Primitive):
         """CPython's name for the flag."""
         return self.real()._flag if _world.active is None else self.flag
 
+    @property
+    def _cond(self) -> Any:
+        """CPython's condition variable under the flag; there is none inside a world."""
+        if _world.active is not None:
+            raise AttributeError("_cond")
+        return self.real()._cond
+
     def is_set(self) -> bool:
         world = _world.active
         if world is None:
@@ -207,7 +214,8 @@ class Event(Primitive):
         return world.perform(self._wait if arrival < 0 else Wait(self, arrival))
 
     def __repr__(self) -> str:
-        return f"<weft.Event at {id(self):#x}: {'set' if self._flag else 'unset'}>"
+        return f"<{shown(type(self))} at {address(self):#x}: {'set' if self._flag else 'unset'}>"
 
     def _at_fork_reinit(self) -> None:
-        self.real()._at_fork_reinit()
+        if _world.active is None:
+            self.real()._at_fork_reinit()

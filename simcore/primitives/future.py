@@ -16,7 +16,7 @@ from ..threads import VirtualThread
 from ..trace import Op
 from ..world import Operation, Primitive, World
 from .condition import RealCondition
-from .lock import RealRLock, allocate_real_lock
+from .lock import RealRLock, address, allocate_real_lock
 
 if TYPE_CHECKING:
     from .pool import ThreadPoolExecutor
@@ -435,6 +435,4 @@ class Future(Primitive, RealFuture[Any]):
             state += (
                 f" {'raised' if raised else 'returned'} {type(self._exception if raised else self._result).__name__}"
             )
-        # Inside a world without the address: messages are the same in every execution.
-        place = f" at {id(self):#x}" if _world.active is None else ""
-        return f"<{type(self).__name__}{place} state={state}>"
+        return f"<{type(self).__name__} at {address(self):#x} state={state}>"

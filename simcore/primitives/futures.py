@@ -194,20 +194,25 @@ def as_completed(fs: Iterable[Any], timeout: float | None = None) -> Iterator[An
     world = _world.active
     fs = list(fs)
     if world is None or not any(isinstance(future, Future) for future in fs):
-        yield from real_as_completed(fs, timeout)
+        completed = real_as_completed(fs, timeout)
+        del fs  # a future that was yielded is nobody's here any more
+        yield from completed
         return
-    ours, foreign = _of_this_world(fs, world)
+    pending, done = _of_this_world(fs, world)
+    total = len(pending) + len(done)
+    del fs
     deadline_ns = None if timeout is None else world.now_ns() + int(timeout * 1e9)
-    done: list[Future] = world.perform(Watch(ours)) or list[Future]()
-    pending = [future for future in ours if future not in done]
-    yield from foreign
-    yield from done
-    while pending:
+    done += world.perform(Watch(pending)) or ()
+    while True:
+        # As in CPython a future that was yielded is nobody's here any more.
+        pending = [future for future in pending if future not in done]
+        done.reverse()
+        while done:
+            yield done.pop()
+        if not pending:
+            return
         remaining = None if deadline_ns is None else (deadline_ns - world.now_ns()) / 1e9
         found = world.perform(AwaitSome(pending, _futures.FIRST_COMPLETED, remaining))
         if found is _GAVE_UP:
-            total = len(ours) + len(foreign)
             raise _futures.TimeoutError(f"{len(pending)} (of {total}) futures unfinished")
         done = found
-        pending = [future for future in pending if future not in done]
-        yield from done

@@ -6,6 +6,8 @@ A lock knows its owner, who waits for it and what a step does to it; it does not
 from __future__ import annotations
 
 import _thread
+import sys
+import warnings
 from types import TracebackType
 from typing import Any
 
@@ -18,6 +20,7 @@ from ..world import Operation, Primitive
 allocate_real_lock = _thread.allocate_lock
 RealRLock = _thread.RLock
 _making_real = allocate_real_lock()
+_OWN = __name__.rpartition(".")[0].rpartition(".")[0]
 
 
 def check_timeout(blocking: bool, timeout: float) -> float | None:
@@ -35,6 +38,24 @@ def check_timeout(blocking: bool, timeout: float) -> float | None:
     if not 0 <= timeout <= _thread.TIMEOUT_MAX:
         allocate_real_lock().acquire(True, timeout)  # raises, in the words of this version of CPython
     return timeout
+
+
+def shown(kind: type) -> str:
+    """How ``repr`` names a class: ours by the name of the one it stands for."""
+    module = "threading" if kind.__module__.startswith(_OWN) else kind.__module__
+    return f"{module}.{kind.__qualname__}"
+
+
+def address(shown: Primitive) -> int:
+    """What ``repr`` shows for an address: inside a world the same in every execution, as ``id()`` is not."""
+    return id(shown) if _world.active is None else getattr(shown, "uid", 0) & 0xFFFF_FFFF_FFFF
+
+
+def warn_of_arguments(arguments: tuple[object, ...], named: dict[str, object]) -> None:
+    """``RLock(...)`` ignores its arguments; from CPython 3.13 on it says that it will not do so for ever."""
+    if (arguments or named) and sys.version_info >= (3, 13):
+        message = "Passing arguments to RLock is deprecated and will be removed in 3.15"
+        warnings.warn(message, DeprecationWarning, stacklevel=3)
 
 
 class Acquire(Operation):
@@ -175,6 +196,10 @@ class Lock(Primitive):
         self.acquired_at = -1
         self.handed_over = False
 
+    def __init_subclass__(cls) -> None:
+        if Lock in cls.__bases__ and not cls.__module__.startswith(_OWN):
+            raise TypeError("type '_thread.lock' is not an acceptable base type")
+
     def _make_real(self) -> Any:
         return allocate_real_lock()
 
@@ -249,8 +274,9 @@ class Lock(Primitive):
         return world.perform(self._release)
 
     def __repr__(self) -> str:
-        held = self.owner is not None if _world.active is not None else self.real().locked()
-        return f"<{'locked' if held else 'unlocked'} weft.Lock object at {id(self):#x}>"
+        if _world.active is None:
+            return repr(self.real())
+        return f"<{'unlocked' if self.owner is None else 'locked'} _thread.lock object at {address(self):#x}>"
 
     # What Condition asks of its lock.
 
@@ -267,7 +293,10 @@ class Lock(Primitive):
         """Give it back its depth after a re-acquire."""
 
     def _at_fork_reinit(self) -> None:
-        self.real()._at_fork_reinit()
+        if _world.active is None:
+            self.real()._at_fork_reinit()
+        else:
+            self.reset()
 
 
 class RAcquire(Acquire):
@@ -298,7 +327,12 @@ class RLock(Lock):
     kind = "RLock"
     __slots__ = ("depth",)
 
-    def __init__(self) -> None:
+    def __init_subclass__(cls) -> None:
+        """Unlike a Lock, an RLock may be derived from (joblib does)."""
+
+    def __init__(self, *arguments: object, **named: object) -> None:
+        """Like the original it takes any arguments and has no use for them."""
+        warn_of_arguments(arguments, named)
         super().__init__()
         self._acquire = RAcquire(self)
         self.depth = 0
@@ -364,12 +398,38 @@ class RLock(Lock):
     def restore(self, depth: int) -> None:
         self.depth = depth
 
+    # What a condition variable that is not ours asks of its lock.
+
     def _is_owned(self) -> bool:
         world = _world.active
         return self.real()._is_owned() if world is None else self.owner is world.thread
 
+    def _recursion_count(self) -> int:
+        world = _world.active
+        if world is None:
+            return self.real()._recursion_count()
+        return self.depth if self.owner is world.thread else 0
+
+    def _release_save(self) -> Any:
+        world = _world.active
+        if world is None:
+            return self.real()._release_save()
+        depth = self.depth
+        if self.owner is world.thread:
+            self.depth = 1
+        self.release()
+        return depth, world.thread.ident
+
+    def _acquire_restore(self, state: Any) -> None:
+        if _world.active is None:
+            self.real()._acquire_restore(state)
+        else:
+            self.acquire()
+            self.depth = state[0]
+
     def __repr__(self) -> str:
         if _world.active is None:
             return repr(self.real())
-        owner = self.owner.name if self.owner else None
-        return f"<weft.RLock object owner={owner!r} count={self.depth} at {id(self):#x}>"
+        owner = self.owner
+        state, ident = ("unlocked", 0) if owner is None else ("locked", owner.ident)
+        return f"<{state} _thread.RLock object owner={ident} count={self.depth} at {address(self):#x}>"

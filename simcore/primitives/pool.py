@@ -297,6 +297,32 @@ class ThreadPoolExecutor(Primitive, RealThreadPoolExecutor):
             self._prefix = self._arguments[1] or f"ThreadPoolExecutor-{next(_pool_numbers)}"
             _living.append(self)
 
+    # CPython's private names.
+
+    @property
+    def _broken(self) -> Any:
+        return self._real_broken if _world.active is None else self._failed or False
+
+    @_broken.setter
+    def _broken(self, broken: Any) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        self._real_broken = broken
+
+    @property
+    def _shutdown(self) -> bool:
+        return self._real_shutdown if _world.active is None else self._closed
+
+    @_shutdown.setter
+    def _shutdown(self, closed: bool) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        self._real_shutdown = closed
+
+    @property
+    def _threads(self) -> set[threading.Thread]:
+        return self._real_threads if _world.active is None else set(self._own_threads)
+
+    @_threads.setter
+    def _threads(self, threads: set[threading.Thread]) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        self._real_threads = threads
+
     def admits(self) -> int:
         return -1 if self._tasks or self._closed or self._exiting else ~Need.TASK
 
@@ -379,6 +405,7 @@ class ThreadPoolExecutor(Primitive, RealThreadPoolExecutor):
             except BaseException:  # the program finished the task's future itself: CPython's worker ends here
                 LOGGER.critical("Exception in worker", exc_info=True)
                 return
+            del task  # what it refers to must not live until the next one comes
             self._busy.remove(world.thread)
             if not idle:
                 world.perform(Idle(self))
@@ -405,15 +432,17 @@ def _results(world: World, futures: deque[Any], deadline_ns: int | None) -> Gene
     """The results of ``map``, in order; what is left when it ends early is cancelled."""
     try:
         while futures:
-            future = futures.popleft()
             remaining = None if deadline_ns is None else (deadline_ns - world.now_ns()) / 1e9
-            try:
-                result = future.result(remaining)
-            except _futures.TimeoutError:
-                future.cancel()
-                raise
-            del future
-            yield result
+            # No name here may keep a result alive that the caller has done with.
+            yield _result_or_cancel(futures.popleft(), remaining)
     finally:
         for future in futures:
             future.cancel()
+
+
+def _result_or_cancel(future: Any, timeout: float | None) -> Any:
+    try:
+        return future.result(timeout)
+    except _futures.TimeoutError:
+        future.cancel()
+        raise

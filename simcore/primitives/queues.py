@@ -129,7 +129,7 @@ class Put(QueueOperation):
 
     @property
     def second(self) -> Primitive | None:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return self.target._not_empty
+        return self.target._in_use(self.target._not_empty)
 
     def possible(self) -> bool:
         queue = self.target
@@ -191,7 +191,7 @@ class Get(QueueOperation):
 
     @property
     def second(self) -> Primitive | None:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return self.target._not_full
+        return self.target._in_use(self.target._not_full)
 
     def possible(self) -> bool:
         queue = self.target
@@ -243,7 +243,7 @@ class TaskDone(QueueOperation):
 
     @property
     def second(self) -> Primitive | None:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return self.target._all_tasks_done
+        return self.target._in_use(self.target._all_tasks_done)
 
     def apply(self, thread: VirtualThread) -> None:
         queue = self.target
@@ -432,6 +432,10 @@ class Queue(Primitive, RealQueue[Any]):
     def _mutex_owner(self) -> VirtualThread | None:
         mutex = self._mutex
         return None if mutex is None or mutex._world is not self._world else mutex.owner
+
+    def _in_use(self, condition: Condition | None) -> Condition | None:
+        """The condition if a thread of this world ever used it; until then nobody can wait for it."""
+        return condition if condition is not None and condition._world is self._world else None
 
     def _agree(self) -> None:
         """Bring ``_put_at`` and ``_freed`` into line with items the program touched itself (``q.queue.clear()``)."""

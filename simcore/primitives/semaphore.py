@@ -15,7 +15,7 @@ from ..dependency import Access, Need
 from ..threads import VirtualThread
 from ..trace import Op
 from ..world import Operation, Primitive
-from .lock import allocate_real_lock
+from .lock import address, allocate_real_lock, shown
 
 RealSemaphore = threading.Semaphore
 RealBoundedSemaphore = threading.BoundedSemaphore
@@ -224,7 +224,7 @@ class Semaphore(Primitive):
         self.release()
 
     def __repr__(self) -> str:
-        return f"<weft.{self.kind} at {id(self):#x}: value={self._value}>"
+        return f"<{shown(type(self))} at {address(self):#x}: value={self._value}>"
 
 
 class BoundedSemaphore(Semaphore):
@@ -238,7 +238,11 @@ class BoundedSemaphore(Semaphore):
         self.strayed = False
 
     def _make_real(self) -> Any:
-        return RealBoundedSemaphore(self.initial)
+        # CPython's own __init__ calls its base by the name that is ours now.
+        real = RealBoundedSemaphore.__new__(RealBoundedSemaphore)
+        RealSemaphore.__init__(real, self.initial)
+        real._initial_value = self.initial  # pyright: ignore[reportAttributeAccessIssue]
+        return real
 
     def reset(self) -> None:
         super().reset()
@@ -256,4 +260,4 @@ class BoundedSemaphore(Semaphore):
         return None
 
     def __repr__(self) -> str:
-        return f"<weft.{self.kind} at {id(self):#x}: value={self._value}/{self.bound}>"
+        return f"<{shown(type(self))} at {address(self):#x}: value={self._value}/{self.bound}>"

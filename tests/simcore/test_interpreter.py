@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from weft.simcore import takeover
+from weft.simcore import refusals
 from weft.simcore.interpreter import FreshInterpreter, SimulatedWorld
 from weft.simcore.threads import VirtualThread
+from weft.simcore.world import Uncontrollable
 
 tables: Any = threading
 
@@ -20,9 +21,9 @@ def main_of(world: SimulatedWorld) -> VirtualThread:
 
 def test_threads_are_counted_from_one_and_the_tables_come_back() -> None:
     active, counter = dict(tables._active), tables._counter
-    takeover.refusal = takeover.Uncontrollable("left over from an earlier run")
+    refusals.refusal = Uncontrollable("left over from an earlier run")
     with FreshInterpreter(main_of(SimulatedWorld())):
-        assert takeover.refusal is None
+        assert refusals.refusal is None
         assert tables._newname("Thread-%d") == "Thread-1"
         assert tables._newname("Thread-%d") == "Thread-2"
         tables._active[-1] = threading.Thread(name="left over")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import concurrent.futures
+import logging
 import os
 import queue
 import random
@@ -11,13 +12,16 @@ import socket
 import sys
 import threading
 import time
+import types
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from weft.checkers.exploration.explore import Budget, explore
 from weft.checkers.exploration.sampling import Once
 from weft.models import dining
+from weft.simcore import refusals
 from weft.simcore import takeover as room
 from weft.simcore.explored import ExploredWorld, Outcome
 from weft.simcore.primitives import condition, event, lock
@@ -188,7 +192,7 @@ def _drop(_: object) -> None:
 def test_a_refusal_is_forgotten_by_the_next_world() -> None:
     with takeover():
         ExploredWorld(Once(0)).run(lambda: _drop(os.system("true")))
-    assert room.refusal is not None
+    assert refusals.refusal is not None
     assert in_world(lambda: "fine") == "fine"
 
 
@@ -200,3 +204,94 @@ def test_whose_file_it_is() -> None:
     assert not is_library(__file__)
     assert not is_library(pytest.__file__)
     assert not is_library(dining.__file__)
+
+
+class _Outcome:
+    """All outcomes of a program, over every schedule."""
+
+    def __init__(self, program: Callable[[], Any]) -> None:
+        found = explore(program, "dpor", Budget(max_seconds=20))
+        self.exhaustive = found.exhaustive
+        self.problems = {problem.outcome for problem in found.problems.values()}
+
+
+@pytest.fixture
+def early(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+    """A module imported before the takeover, with every kind of lock in it."""
+    module = types.ModuleType("imported_early")
+    source = """
+import functools, queue, threading
+a, b = threading.Lock(), threading.Lock()
+nested = threading.RLock()
+condition, event, semaphore, barrier = (
+    threading.Condition(), threading.Event(), threading.Semaphore(1), threading.Barrier(2))
+items = queue.Queue(1)
+class Box:
+    guard = threading.Lock()
+    @functools.cached_property
+    def value(self): return object()
+"""
+    exec(source, module.__dict__)
+    monkeypatch.setitem(sys.modules, "imported_early", module)
+    return module
+
+
+def test_locks_made_before_are_waited_for_inside_and_real_again_afterwards(early: types.ModuleType) -> None:
+    real = early.a
+    inner = early.condition._lock
+
+    def takes(first: Any, second: Any) -> None:
+        with first, second:
+            pass
+
+    def program() -> None:
+        assert isinstance(early.a, lock.Lock)
+        assert isinstance(early.Box.guard, lock.Lock)
+        threads = [
+            threading.Thread(target=takes, args=(early.a, early.b)),
+            threading.Thread(target=takes, args=(early.b, early.a)),
+        ]
+        for thread in threads:
+            thread.start()
+
+    found = _Outcome(program)
+    assert found.problems == {Outcome.DEADLOCK}
+    assert early.a is real
+    assert early.condition._lock is inner
+    assert not isinstance(real, lock.Lock)
+    with early.condition, real:
+        early.condition.notify()
+
+
+def test_what_is_made_of_early_locks_works_inside(early: types.ModuleType) -> None:
+    def program() -> None:
+        got: list[Any] = []
+
+        def consume() -> None:
+            got.append(early.items.get())
+            with early.semaphore, early.nested, early.nested:
+                early.event.wait()
+            early.barrier.wait()
+
+        thread = threading.Thread(target=consume)
+        thread.start()
+        early.items.put(1)
+        with early.condition:
+            early.condition.notify()
+        early.event.set()
+        early.barrier.wait()
+        thread.join()
+        assert got == [1]
+        early.event.clear()
+
+    found = _Outcome(program)
+    assert found.exhaustive
+    assert not found.problems
+
+
+def test_an_early_lock_is_named_after_its_variable(early: types.ModuleType) -> None:
+    names: list[str] = []
+    with takeover():
+        found: list[Any] = [early.a, early.Box.guard, vars(logging)["_lock"]]
+        names += [one.given_name() for one in found]
+    assert names == ["imported_early.a", "imported_early.Box.guard", "logging._lock"]

@@ -288,6 +288,7 @@ OPERATIONS: dict[str, Callable[[Objects], Any]] = {
     "j1!": lambda o: o.thread(1).join(),
     "l0": lambda o: o.thread(0).is_alive(),
     "l1": lambda o: o.thread(1).is_alive(),
+    "lc": lambda o: threading.active_count(),
 }
 
 FAMILIES = {
@@ -302,7 +303,7 @@ FAMILIES = {
     "simple queue": "z+ z- z-? zs",
     "condition": "cw c~ cn ca c+ c- c? cn! cw!",
     "barrier": "w w w~ wa wr wn wb",
-    "threads": "j0 j1 j1! l0 l1 e+ ew a+",
+    "threads": "j0 j1 j1! l0 l1 lc e+ ew a+",
     "everything": " ".join(OPERATIONS),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -265,3 +266,48 @@ def test_outside_a_world_threads_are_real() -> None:
     thread.start()
     thread.join()
     assert idents != [threading.get_ident()]
+
+
+def test_counting_threads_sees_who_has_ended(explore, together, notes) -> None:
+    def program() -> str:
+        note = notes()
+        together(a=lambda: note(threading.active_count()), b=lambda: None)
+        note(threading.active_count())
+        return note.all()
+
+    assert explore(program) == {"MainThread: 1, a: 2", "MainThread: 1, a: 3"}
+
+
+def test_an_exception_hook_of_the_programs_own_is_called(run, notes) -> None:
+    def program() -> str:
+        note = notes()
+        before, threading.excepthook = threading.excepthook, lambda found: note(found.exc_type.__name__)
+        try:
+            thread = threading.Thread(target=lambda: {}["no such key"], name="a")
+            thread.start()
+            thread.join()
+            note(repr(thread).partition(" stopped ")[1])
+        finally:
+            threading.excepthook = before
+        return note.all()
+
+    assert run(program).value == "MainThread:  stopped , a: KeyError"
+
+
+def test_what_only_a_thread_knew_is_gone_when_it_has_ended(run) -> None:
+    class Value:
+        pass
+
+    def program() -> bool:
+        data, seen = threading.local(), []
+
+        def use() -> None:
+            data.value = Value()
+            seen.append(weakref.ref(data.value))
+
+        thread = threading.Thread(target=use)
+        thread.start()
+        thread.join()
+        return seen[0]() is None
+
+    assert run(program).value
