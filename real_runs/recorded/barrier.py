@@ -26,10 +26,20 @@ class Barrier(RealBarrier):
         return super().__new__(cls)
 
     def __init__(self, parties: int, action: Callable[[], None] | None = None, timeout: float | None = None) -> None:
-        super().__init__(parties, action, timeout)
+        super().__init__(parties, None if action is None else self._noted(action), timeout)
         self._recorder = Recording.recorder
         self._limited = timeout is not None
         self._index = self._recorder.register_made(self, "Barrier", sys._getframe(1), capacity=parties)
+
+    def _noted(self, action: Callable[[], None]) -> Callable[[], None]:
+        """The action between two notes: it has seen all arrivals, and everybody leaves after it."""
+
+        def act() -> None:
+            note(self._recorder, Op.ATOMIC, self._index, now())
+            action()
+            note(self._recorder, Op.ATOMIC, self._index, now())
+
+        return act
 
     def wait(self, timeout: float | None = None) -> int:
         recorder = self._recorder
@@ -50,3 +60,6 @@ class Barrier(RealBarrier):
     def abort(self) -> None:
         note(self._recorder, Op.ABORT, self._index, now())
         super().abort()
+
+    def __repr__(self) -> str:
+        return super().__repr__().replace(f"{__name__}.", "threading.", 1)

@@ -45,7 +45,8 @@ class Condition(RealCondition):
     def __init__(self, lock: Any = None) -> None:
         self._recorder = Recording.recorder
         if lock is None:
-            lock = RLock()
+            lock = object.__new__(RLock)  # RLock() is a real one here: this module is none of the user's
+            lock.__init__()
         super().__init__(lock)
         part_of = lock._index if isinstance(lock, Lock) else NOTHING
         self._index = self._recorder.register_made(self, "Condition", sys._getframe(1), part_of=part_of)

@@ -57,3 +57,6 @@ class Event(RealEvent):
                 log.waiting = False
         log.add((log.index, Op.WAIT if seen else Op.TIMEOUT, int(seen), self._index, where, NOTHING, now()))
         return seen
+
+    def __repr__(self) -> str:
+        return super().__repr__().replace(f"{__name__}.", "threading.", 1)

@@ -152,4 +152,6 @@ def as_completed(fs: Iterable[Any], timeout: float | None = None) -> Generator[A
         left.discard(future)
         if isinstance(future, Future):
             log.add((log.index, Op.RESULT, 1, future._index, recorder.location(frame), NOTHING, now()))
-        yield future
+        last = [future]
+        del future, frame  # as in the original: once yielded it is nobody's here any more
+        yield last.pop()

@@ -7,27 +7,93 @@ from __future__ import annotations
 
 import _thread
 import sys
-from types import TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import Any
 
+from ...simcore.primitives.lock import warn_of_arguments
 from ...simcore.trace import NOTHING
 from ..log import allocate_lock, now, request
 from .notes import ACQUIRE, ACQUIRE_FAILED, RELEASE, Recording
 
 RealRLock = _thread.RLock
+getframe = sys._getframe
 
 
 class Lock:
     """``threading.Lock``, recorded."""
 
-    __slots__ = ("__weakref__", "_acquire_real", "_index", "_real", "_recorder")
+    __slots__ = (
+        "__weakref__",
+        "_acquire_real",
+        "_code",
+        "_given",
+        "_here",
+        "_index",
+        "_lasti",
+        "_real",
+        "_recorder",
+        "_release_real",
+        "_releases",
+        "_sites",
+        "_taken",
+    )
     _kind = "Lock"
+
+    def __new__(cls) -> Any:
+        """The standard library gets a real one for itself, the program a recorded one."""
+        if cls is Lock and Recording.recorder.made_by_library(sys._getframe(1)):
+            return allocate_lock()
+        return super().__new__(cls)
+
+    def __init_subclass__(cls) -> None:
+        if Lock in cls.__bases__ and cls.__module__ != __name__:
+            raise TypeError("type '_thread.lock' is not an acceptable base type")
 
     def __init__(self) -> None:
         self._recorder = Recording.recorder
         self._real: Any = self._make_real()
         self._acquire_real = self._real.acquire
+        self._release_real = self._real.release
         self._index = self._recorder.register_made(self, self._kind, sys._getframe(1))
+        self._forget_sites()
+
+    def _forget_sites(self) -> None:
+        """Where it is taken, by code and place in it; the last place is looked at first.
+
+        Changed by the holder alone. ``_taken`` and ``_given`` are the rows of an acquire there and of the release at the
+        end of a ``with``, whose place is the same line.
+        """
+        self._here = self._recorder.here
+        self._code: CodeType | None = None
+        self._lasti = -1
+        self._taken = self._given = 0
+        self._sites: dict[int, tuple[int, int]] = {}
+        self._releases: dict[int, int] = {}
+
+    def _at_site(self, frame: FrameType) -> None:
+        """Set the rows for where the lock was just taken."""
+        code, lasti = frame.f_code, frame.f_lasti
+        # A code object holds its instructions, so an address and an offset are of one code object only; the recorder
+        # keeps it alive.
+        rows = self._sites.get(id(code) + lasti)
+        if rows is None:
+            recorder = self._recorder
+            where = recorder.location(frame)
+            rows = recorder.known_row(ACQUIRE, self._index, where), recorder.known_row(RELEASE, self._index, where)
+            if recorder.hidden(code):  # then the place is further out, and may be another one next time
+                self._code = None
+                self._taken, self._given = rows
+                return
+            self._sites[id(code) + lasti] = rows
+        self._code, self._lasti = code, lasti
+        self._taken, self._given = rows
+
+    def _release_row(self, frame: FrameType) -> int:
+        recorder = self._recorder
+        row = recorder.known_row(RELEASE, self._index, recorder.location(frame))
+        if not recorder.hidden(frame.f_code):
+            self._releases[id(frame.f_code) + frame.f_lasti] = row
+        return row
 
     def _make_real(self) -> Any:
         return allocate_lock()
@@ -35,10 +101,10 @@ class Lock:
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         if blocking and timeout == -1 and self._acquire_real(False):
             time_ns = now()
-            recorder = self._recorder
-            log = recorder.here.log
-            where = recorder.location(sys._getframe(1))
-            log.add((log.index, ACQUIRE, 0, self._index, where, NOTHING, time_ns))
+            frame = getframe(1)
+            if frame.f_lasti != self._lasti or frame.f_code is not self._code:
+                self._at_site(frame)
+            self._here.put((self._taken, time_ns))
             return True
         return self._acquire_slowly(blocking, timeout, sys._getframe(1))
 
@@ -60,15 +126,21 @@ class Lock:
                     got = acquire(True, timeout)
                 finally:
                     log.waiting = False
-        log.add((log.index, ACQUIRE if got else ACQUIRE_FAILED, int(got), self._index, where, NOTHING, now()))
+        extra = NOTHING
+        if got and (limited or not blocking):  # it could not have waited for ever
+            how = "timed" if blocking else "try"
+            extra = recorder.extra(("blocking", how), {"blocking": how})
+        log.add((log.index, ACQUIRE if got else ACQUIRE_FAILED, int(got), self._index, where, extra, now()))
         return got
 
     def release(self) -> None:
         time_ns = now()
-        self._real.release()
-        recorder = self._recorder
-        log = recorder.here.log
-        log.add((log.index, RELEASE, 0, self._index, recorder.location(sys._getframe(1)), NOTHING, time_ns))
+        self._release_real()
+        frame = getframe(1)
+        row = self._releases.get(id(frame.f_code) + frame.f_lasti)
+        if row is None:
+            row = self._release_row(frame)
+        self._here.put((row, time_ns))
 
     def locked(self) -> bool:
         return self._real.locked()
@@ -80,21 +152,22 @@ class Lock:
     def __enter__(self) -> bool:
         if self._acquire_real(False):
             time_ns = now()
-            recorder = self._recorder
-            log = recorder.here.log
-            where = recorder.location(sys._getframe(1))
-            log.add((log.index, ACQUIRE, 0, self._index, where, NOTHING, time_ns))
+            frame = getframe(1)
+            if frame.f_lasti != self._lasti or frame.f_code is not self._code:
+                self._at_site(frame)
+            self._here.put((self._taken, time_ns))
             return True
-        return self._acquire_slowly(True, -1, sys._getframe(1))
+        frame = getframe(1)
+        self._acquire_slowly(True, -1, frame)
+        self._at_site(frame)
+        return True
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        time_ns = now()
-        self._real.release()
-        recorder = self._recorder
-        log = recorder.here.log
-        log.add((log.index, RELEASE, 0, self._index, recorder.location(sys._getframe(1)), NOTHING, time_ns))
+        given, time_ns = self._given, now()
+        self._release_real()
+        self._here.put((given, time_ns))
 
     def __repr__(self) -> str:
         return repr(self._real)
@@ -124,15 +197,25 @@ class RLock(Lock):
     Invariant: ``_depth`` is changed by the owner alone (test_recorded.py: test_only_the_outermost_level_is_an_event).
     """
 
-    __slots__ = ("_depth",)
+    __slots__ = ("_depth", "_owned")
     _kind = "RLock"
 
-    def __init__(self) -> None:
+    def __new__(cls, *_arguments: object, **_named: object) -> Any:
+        """Like the original it takes any arguments and has no use for them; see :meth:`Lock.__new__`."""
+        if cls is RLock and Recording.recorder.made_by_library(sys._getframe(1)):
+            return RealRLock()
+        return object.__new__(cls)
+
+    def __init__(self, *arguments: object, **named: object) -> None:
+        warn_of_arguments(arguments, named)
         self._depth = 0
         self._recorder = Recording.recorder
         self._real = RealRLock()
+        self._owned = self._real._is_owned
         self._acquire_real = self._real.acquire
+        self._release_real = self._real.release
         self._index = self._recorder.register_made(self, self._kind, sys._getframe(1))
+        self._forget_sites()
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         if self._real._is_owned():
@@ -145,36 +228,52 @@ class RLock(Lock):
         return got
 
     def release(self) -> None:
-        self._leave(sys._getframe(1))
-
-    def _leave(self, frame: Any) -> None:
         time_ns = now()
-        if not self._real._is_owned():
-            self._real.release()  # raises what the real one raises
+        if self._leave():
+            frame = getframe(1)
+            row = self._releases.get(id(frame.f_code) + frame.f_lasti)
+            if row is None:
+                row = self._release_row(frame)
+            self._here.put((row, time_ns))
+
+    def _leave(self) -> bool:
+        """Go up one level; was it the outermost?"""
+        if not self._owned():
+            self._release_real()  # raises what the real one raises
         self._depth -= 1
         outermost = self._depth == 0
-        self._real.release()
-        if outermost:
-            recorder = self._recorder
-            log = recorder.here.log
-            log.add((log.index, RELEASE, 0, self._index, recorder.location(frame), NOTHING, time_ns))
+        self._release_real()
+        return outermost
 
     def locked(self) -> bool:
         return self._real.locked()
 
     def __enter__(self) -> bool:
-        if self._real._is_owned():
-            self._acquire_real()
-            self._depth += 1
+        if self._acquire_real(False):
+            depth = self._depth = self._depth + 1
+            if depth == 1:
+                time_ns = now()
+                frame = getframe(1)
+                if frame.f_lasti != self._lasti or frame.f_code is not self._code:
+                    self._at_site(frame)
+                self._here.put((self._taken, time_ns))
             return True
-        got = self._acquire_slowly(True, -1, sys._getframe(1))
+        frame = getframe(1)
+        self._acquire_slowly(True, -1, frame)
         self._depth = 1
-        return got
+        self._at_site(frame)
+        return True
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._leave(sys._getframe(1))
+        given, time_ns = self._given, now()
+        if self._depth != 1 or not self._owned():
+            self._leave()
+            return
+        self._depth = 0
+        self._release_real()
+        self._here.put((given, time_ns))
 
     def __getattr__(self, name: str) -> Any:
         # What only some versions have (_recursion_count): the real lock knows whether it exists.
@@ -196,17 +295,3 @@ class RLock(Lock):
             self._acquire_real()
         self._depth = depth
         return True
-
-
-def make_lock() -> Any:
-    """``threading.Lock()``: the standard library gets a real one for itself, the program a recorded one."""
-    if Recording.recorder.made_by_library(sys._getframe(1)):
-        return allocate_lock()
-    return Lock()
-
-
-def make_rlock() -> Any:
-    """``threading.RLock()``; see :func:`make_lock`."""
-    if Recording.recorder.made_by_library(sys._getframe(1)):
-        return RealRLock()
-    return RLock()

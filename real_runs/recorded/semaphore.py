@@ -47,7 +47,11 @@ class Semaphore(RealSemaphore):
                 got = super().acquire(True, timeout)
             finally:
                 log.waiting = False
-        log.add((log.index, ACQUIRE if got else ACQUIRE_FAILED, int(got), self._index, where, NOTHING, now()))
+        extra = NOTHING
+        if got and (timeout is not None or not blocking):  # it could not have waited for ever
+            how = "timed" if blocking else "try"
+            extra = recorder.extra(("blocking", how), {"blocking": how})
+        log.add((log.index, ACQUIRE if got else ACQUIRE_FAILED, int(got), self._index, where, extra, now()))
         return got
 
     __enter__ = acquire  # pyright: ignore[reportAssignmentType]
@@ -58,6 +62,9 @@ class Semaphore(RealSemaphore):
         recorder = self._recorder
         for _ in range(n):
             note(recorder, Op.RELEASE, self._index, time_ns)
+
+    def __repr__(self) -> str:
+        return super().__repr__().replace(f"{__name__}.", "threading.", 1)
 
 
 class BoundedSemaphore(Semaphore, RealBoundedSemaphore):

@@ -24,7 +24,7 @@ from .clock import sleep, work
 from .condition import Condition
 from .event import Event
 from .futures import Future, ThreadPoolExecutor, as_completed, wait
-from .lock import make_lock, make_rlock
+from .lock import Lock, RLock
 from .notes import Recording
 from .queues import LifoQueue, PriorityQueue, Queue, SimpleQueue
 from .semaphore import BoundedSemaphore, Semaphore
@@ -33,10 +33,11 @@ from .thread import cancel, join, start
 
 def _replacements() -> list[tuple[Any, str, Any]]:
     table: list[tuple[Any, str, Any]] = [
-        (_thread, "allocate_lock", make_lock),
-        (_thread, "RLock", make_rlock),
-        (threading, "Lock", make_lock),
-        (threading, "RLock", make_rlock),
+        (_thread, "allocate_lock", Lock),
+        (_thread, "RLock", RLock),
+        (threading, "Lock", Lock),
+        (threading, "RLock", RLock),
+        (threading, "_CRLock", RLock),
         (threading, "Condition", Condition),
         (threading, "Semaphore", Semaphore),
         (threading, "BoundedSemaphore", BoundedSemaphore),

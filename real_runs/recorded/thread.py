@@ -21,7 +21,7 @@ real_cancel = threading.Timer.cancel
 _pool_worker = getattr(concurrent.futures.thread, "_worker", None)
 
 
-def _thread_row(recorder: Recorder, thread: threading.Thread) -> tuple[int, int]:
+def thread_row(recorder: Recorder, thread: threading.Thread) -> tuple[int, int]:
     """The indices of a thread and its object; a thread started before the recording is added now."""
     row: tuple[Recorder, int, int] | None = getattr(thread, "_weft_recorded", None)
     if row is None or row[0] is not recorder:
@@ -71,7 +71,7 @@ def start(self: threading.Thread) -> None:
 
 def _restore_run(thread: threading.Thread, replaced: Any) -> None:
     if replaced is None:
-        del thread.run
+        vars(thread).pop("run", None)  # gone already when a signal's exception came after the thread had begun
     else:
         thread.run = replaced
 
@@ -95,7 +95,7 @@ def join(self: threading.Thread, timeout: float | None = None) -> None:
         return real_join(self, timeout)  # raises what the real one raises
     log = recorder.here.log
     where = recorder.location(sys._getframe(1))
-    target = _thread_row(recorder, self)[1]
+    target = thread_row(recorder, self)[1]
     if self.is_alive():
         request(recorder, log, target, "join", where, timeout is not None)
     try:
@@ -110,5 +110,5 @@ def join(self: threading.Thread, timeout: float | None = None) -> None:
 def cancel(self: threading.Timer) -> None:
     recorder = Recording.recorder
     if self.ident is not None:
-        note(recorder, Op.CANCEL, _thread_row(recorder, self)[1], now())
+        note(recorder, Op.CANCEL, thread_row(recorder, self)[1], now())
     real_cancel(self)
