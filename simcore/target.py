@@ -17,9 +17,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from .instrument import Instrument
+from .locate import TargetError, locate
+from .primitives import collecting
 
-class TargetError(Exception):
-    """The target cannot be read or called. The message says what, where and what to do."""
+__all__ = ["BrokenModule", "Instrument", "Target", "TargetError", "check_parameters", "compile_file", "parse_target"]
 
 
 class BrokenModule(TargetError, SyntaxError):
@@ -29,9 +31,14 @@ class BrokenModule(TargetError, SyntaxError):
 class _Loader(importlib.abc.Loader):
     """Executes a module from compiled code kept in memory."""
 
-    def __init__(self, code: types.CodeType, path: str) -> None:
+    def __init__(self, code: types.CodeType, path: str, module: types.ModuleType | None = None) -> None:
         self.code = code
         self.path = path
+        self.module = module
+        """Imported before the program, by others who hold it: executed again, it stays the same object."""
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType | None:
+        return self.module
 
     def exec_module(self, module: types.ModuleType) -> None:
         exec(self.code, module.__dict__)
@@ -43,13 +50,50 @@ class _Loader(importlib.abc.Loader):
 class _OwnModules(importlib.abc.MetaPathFinder):
     """Finds the program's own modules a second time without the file system, and forgets them between executions."""
 
-    def __init__(self, roots: Sequence[str]) -> None:
+    def __init__(self, roots: Sequence[str], instrument: Instrument | None = None) -> None:
         self.roots = tuple(roots)
         self.specs: dict[str, importlib.machinery.ModuleSpec] = {}
         self.baseline = set(sys.modules)
+        self.instrument = instrument
+        self.instrumented: dict[str, str] = {}
+        """The modules whose code was rewritten, and their files."""
+        self.not_seen: dict[str, None] = {}
+        self.taken: dict[str, tuple[types.ModuleType, dict[str, Any]]] = {}
+        """Modules imported before the program that are executed again, and what was in them."""
+
+    def take(self, name: str) -> None:
+        """Let the program have a module that was imported before as if it had not been."""
+        module = sys.modules[name]
+        self.taken[name] = (module, dict(vars(module)))
+
+    def give_back(self) -> None:
+        for name, (module, before) in self.taken.items():
+            sys.modules[name] = module
+            now = vars(module)
+            now.clear()
+            now.update(before)
+        self.taken.clear()
+
+    def compile(self, name: str, source: bytes, file: str) -> types.CodeType:
+        """With hooks, if that was asked for.
+
+        Raises:
+            SyntaxError: as from :func:`compile`.
+        """
+        if self.instrument is None or not (self.instrument.own or self.instrument.matches(name)):
+            return compile_plain(source, file)
+        # Loaded here, since most commands that read a target rewrite nothing.
+        from .rewriting import rewrite
+
+        rewritten = rewrite(source, file, self.instrument.folder)
+        self.instrumented[name] = file
+        self.not_seen.update(dict.fromkeys(rewritten.not_seen))
+        return rewritten.code
 
     def owns(self, file: str | None) -> bool:
-        return file is not None and file.startswith(self.roots) and "/site-packages/" not in file[len(self.roots[0]) :]
+        return (
+            file is not None and file.startswith(self.roots) and "/site-packages/" not in file[len(self.roots[0]) - 1 :]
+        )
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
@@ -60,51 +104,32 @@ class _OwnModules(importlib.abc.MetaPathFinder):
                 fullname, known.origin, loader=known.loader, submodule_search_locations=known.submodule_search_locations
             )
         found = importlib.machinery.PathFinder.find_spec(fullname, path, target)
-        if (
-            found is None
-            or not self.owns(found.origin)
-            or not isinstance(found.loader, importlib.machinery.SourceFileLoader)
-        ):
+        if found is None:
+            return found
+        owns = self.owns(found.origin)
+        named = self.instrument is not None and self.instrument.matches(fullname)
+        if not owns and not named:
+            return found
+        if found.origin is None or not isinstance(found.loader, importlib.machinery.SourceFileLoader):
+            if self.instrument is not None and found.origin is not None:
+                self.not_seen[f"module {fullname} has no Python source ({found.origin})"] = None
             return found
         try:
-            code = found.loader.get_code(fullname)
+            if self.instrument is not None and (named or self.instrument.own):
+                code = self.compile(fullname, found.loader.get_data(found.origin), found.origin)
+            else:
+                code = found.loader.get_code(fullname)
         except SyntaxError as error:
             raise BrokenModule(syntax_message(error, found.origin)) from error
-        if code is None or found.origin is None:
+        if code is None:
             return found
         self.specs[fullname] = found
-        found.loader = _Loader(code, found.origin)
+        found.loader = _Loader(code, found.origin, self.taken[fullname][0] if fullname in self.taken else None)
         return self.find_spec(fullname)
 
     def forget(self) -> None:
-        for name in self.specs:
+        for name in (*self.specs, *self.taken):
             sys.modules.pop(name, None)
-
-
-def _locate(name: str) -> list[importlib.machinery.ModuleSpec]:
-    """The specs of a module and of the packages around it, outermost first; none of them is executed.
-
-    Raises:
-        TargetError: there is no such module.
-    """
-    specs: list[importlib.machinery.ModuleSpec] = []
-    locations: Sequence[str] | None = None
-    parts = name.split(".")
-    for count in range(1, len(parts) + 1):
-        part = ".".join(parts[:count])
-        try:
-            found = importlib.util.find_spec(part) if count == 1 else None
-            if locations is not None:
-                found = importlib.machinery.PathFinder.find_spec(part, locations) or importlib.util.find_spec(part)
-        except Exception as error:  # the last resort imports the packages around it, and they may do anything
-            raise TargetError(
-                f"no module named {name!r} ({error}); run from the folder it is in, or install it"
-            ) from error
-        if found is None:
-            raise TargetError(f"no module named {name!r}; run from the folder it is in, or install it")
-        specs.append(found)
-        locations = found.submodule_search_locations
-    return specs
 
 
 class Target:
@@ -126,36 +151,50 @@ class Target:
         self._origin = ""
         self._beside: Sequence[str] | None = None
         """The folders in which a module of a package is looked for."""
+        self._script: types.ModuleType | None = None
+        """The ``__main__`` of the last execution, when the target is a script."""
 
-    def prepare(self) -> None:
+    def prepare(self, instrument: Instrument | None = None) -> None:
         """Find, read and compile it; nothing of it runs yet.
 
+        With ``instrument`` the program's modules, and those it names, get hooks before their shared accesses. A named
+        module that is imported already is executed again by :meth:`load`, in its own namespace, and put back by
+        :meth:`close`.
+
         Raises:
-            TargetError: missing file, unreadable, syntax error, unknown module.
+            TargetError: missing file, unreadable, syntax error, unknown module, nothing that ``instrument`` names.
         """
+        own = _OwnModules([], instrument)
         if self.path is not None:
-            self._code = compile_file(self.path)
             self._origin = str(self.path)
+            self._code = self._compile(self.path, own, "__main__" if self.function is None else self.path.stem)
             root = str(self.path.parent)
         else:
             assert self.module is not None
-            if "" not in sys.path and str(Path.cwd()) not in sys.path:
-                sys.path.insert(0, str(Path.cwd()))
-            root = self._find_module(self.module)
+            _look_here()
+            root = self._find_module(self.module, own)
         if root not in sys.path and self.path is not None:
             sys.path.insert(0, root)
-        self._own = _OwnModules([root + "/"])
-        sys.meta_path.insert(0, self._own)
+        own.roots = (root + "/",)
+        if instrument is not None:
+            instrument.check()
+            for name in instrument.loaded():
+                own.take(name)
+        self._own = own
+        sys.meta_path.insert(0, own)
         if self.module is not None and self._code is None:
             self._own.find_spec(self.module, self._beside)  # known now, it is executed anew even if imported before
 
-    def _find_module(self, name: str) -> str:
+    def _compile(self, path: Path, own: _OwnModules, name: str) -> types.CodeType:
+        return compile_file(path, lambda source, file: own.compile(name, source, file))
+
+    def _find_module(self, name: str, own: _OwnModules) -> str:
         """Find the source to run; returns the folder whose modules are the program's own."""
-        specs = _locate(name)
+        specs = locate(name)
         self._beside = specs[-2].submodule_search_locations if len(specs) > 1 else None
         if self.function is None and specs[-1].submodule_search_locations:
             try:
-                specs += _locate(f"{name}.__main__")[-1:]
+                specs += locate(f"{name}.__main__")[-1:]
             except TargetError as error:
                 raise TargetError(
                     f"the package {name!r} has no __main__.py to run; name a function: {name}:function"
@@ -164,9 +203,10 @@ class Target:
         if origin is None or not origin.endswith(".py"):
             raise TargetError(f"the module {name!r} has no Python source to run ({origin})")
         self._origin = origin
-        code = compile_file(Path(origin))
         if self.function is None:
-            self._code = code
+            self._code = self._compile(Path(origin), own, "__main__")
+        else:
+            compile_file(Path(origin))  # for its errors; the finder compiles it when it is imported
         # weft's own models are programs, weft is not.
         top = specs[0].submodule_search_locations if specs[0].name != __name__.partition(".")[0] else None
         return next(iter(top)) if top else str(Path(origin).parent)
@@ -175,8 +215,17 @@ class Target:
         """Undo :meth:`prepare`: forget the program's modules and the finder."""
         if self._own is not None:
             self._own.forget()
+            self._own.give_back()
             sys.meta_path.remove(self._own)
             self._own = None
+
+    def instrumented(self) -> list[str]:
+        """The modules that were rewritten until now; a script is ``__main__``."""
+        return sorted(self._own.instrumented) if self._own is not None else []
+
+    def not_seen(self) -> list[str]:
+        """What of the modules to be rewritten stays unseen, each with its place."""
+        return list(self._own.not_seen) if self._own is not None else []
 
     def load(self) -> Callable[..., Any]:
         """Execute the program's modules anew and return what :meth:`run` calls.
@@ -186,6 +235,10 @@ class Target:
         """
         assert self._own is not None, "prepare() comes first"
         self._own.forget()
+        self._script = None
+        collecting.forget_execution_before()
+        for name in self._own.taken:
+            importlib.import_module(name)
         if self.function is None:
             return self._run_script
         if self.path is not None:
@@ -235,6 +288,7 @@ class Target:
         if self.module is not None:
             package = self.module if self._origin.endswith("__main__.py") else self.module.rpartition(".")[0]
             module.__package__ = package
+        self._script = module
         before, argv = sys.modules["__main__"], sys.argv
         sys.modules["__main__"] = module
         sys.argv = [self._origin, *self.argv]
@@ -252,7 +306,11 @@ class Target:
     def names(self) -> list[tuple[str, dict[str, Any]]]:
         """The program's own modules that are loaded now, for finding what the user calls an object."""
         found: list[tuple[str, dict[str, Any]]] = []
+        if self._script is not None:
+            found.append(("__main__", vars(self._script)))
         for name, module in [*sys.modules.items()]:
+            if module is self._script:
+                continue
             file = getattr(module, "__file__", None)
             if self._own is not None and isinstance(file, str) and (file == self._origin or name in self._own.specs):
                 found.append((name, vars(module)))
@@ -285,8 +343,18 @@ def syntax_message(error: SyntaxError, file: str | None = None) -> str:
     return f"syntax error in {place}: {error.msg}" + (f": {line}" if line else "")
 
 
-def compile_file(path: Path) -> types.CodeType:
-    """Compile a source file.
+def _look_here() -> None:
+    """Modules are found in the current folder, as ``python -m`` does it."""
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+
+
+def compile_plain(source: bytes, file: str) -> types.CodeType:
+    return compile(source, file, "exec", dont_inherit=True)
+
+
+def compile_file(path: Path, compiled: Callable[[bytes, str], types.CodeType] = compile_plain) -> types.CodeType:
+    """Read a source file and compile it.
 
     Raises:
         TargetError: missing, a folder, unreadable, not UTF-8, or a syntax error (with its line).
@@ -298,7 +366,7 @@ def compile_file(path: Path) -> types.CodeType:
     except OSError as error:
         raise TargetError(f"cannot read {path}: {error.strerror}") from error
     try:
-        return compile(source, str(path), "exec", dont_inherit=True)
+        return compiled(source, str(path))
     except SyntaxError as error:
         raise TargetError(syntax_message(error, str(path))) from error
     except ValueError as error:
