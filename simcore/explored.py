@@ -10,16 +10,19 @@ import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import greenlet
 
-from . import takeover
+from . import refusals
 from . import world as _world
 from .interpreter import FreshInterpreter, SimulatedWorld
 from .threads import State, VirtualThread
 from .trace import Op
 from .world import ExecutionOver, Operation, Primitive, Uncontrollable
+
+if TYPE_CHECKING:
+    from .access import AccessMonitor
 
 MAX_STEPS = 20_000
 POLLS_IN_A_ROW = 3
@@ -128,8 +131,11 @@ class ExploredWorld(SimulatedWorld):
         thread_uids: dict[tuple[int, int], int] | None = None,
         outside: dict[int, tuple[int, Primitive]] | None = None,
         observer: Observer | None = None,
+        accesses: AccessMonitor | None = None,
     ) -> None:
         super().__init__()
+        self.accesses = accesses
+        """Watches accesses to shared variables; None when the program is not seen that closely."""
         self.strategy = strategy
         self.max_steps = max_steps
         self.seed = seed
@@ -327,6 +333,8 @@ class ExploredWorld(SimulatedWorld):
         else:
             thread.yielded = False
             self._changed[operation.target.uid] = self.step
+            if second is not None and hasattr(second, "uid"):  # a queue's condition that nobody uses has no number
+                self._changed[second.uid] = self.step
             if operation.productive:
                 thread.patient = False
                 thread.looked = None
@@ -341,6 +349,8 @@ class ExploredWorld(SimulatedWorld):
 
     def _record(self, thread: VirtualThread, operation: Operation, code: int) -> None:
         thread.pending = None
+        if self.accesses is not None:
+            self.accesses.stepped(thread, operation, code, self.edges)
         self.schedule.append(thread.uid)
         self.times.append(thread.clock_ns)
         self.strategy.took(self, thread, operation, code)
@@ -434,19 +444,23 @@ class ExploredWorld(SimulatedWorld):
         with FreshInterpreter(main):
             self._admit(main)
             _world.active = self
+            if self.accesses is not None:
+                self.accesses.begin(self)
             try:
                 self._drive()
             except ExecutionOver:
                 if self.aborted is None:  # else the signal came when a thread had just begun or was at its end
                     raise
             finally:
+                if self.accesses is not None:
+                    self.accesses.end()
                 if self.observer is not None:
                     self.observer.ended(self)
                 stuck = [thread for thread in self.live if not thread.daemon]
                 self.close()
                 _world.active = None
         refused = (thread.failure[0] for thread in self.threads if thread.failure is not None)
-        reason = takeover.refusal or self.aborted or next((e for e in refused if isinstance(e, Uncontrollable)), None)
+        reason = refusals.refusal or self.aborted or next((e for e in refused if isinstance(e, Uncontrollable)), None)
         if isinstance(reason, Uncontrollable):
             self.outcome = Outcome.REFUSED
         elif isinstance(reason, Stalled):

@@ -101,20 +101,31 @@ def creation_name(frame: FrameType) -> tuple[str, bool]:
     return name, many
 
 
+def name_at(file: str, line: int, column: int) -> str:
+    """The name given by the statement around an expression at a position; empty when it gives none, or many at once."""
+    tree = _tree(file)
+    name, many = ("", False) if tree is None else _assigned_to(tree, line, column)
+    return "" if many else name
+
+
 def _class_name(frame: FrameType) -> str:
     owner = frame.f_code.co_qualname.rpartition(".")[0].rpartition(".")[2]
     return owner if owner and owner != "<locals>" else "self"
 
 
 def find_paths(
-    roots: Iterable[Mapping[str, Any]], wanted: Iterable[object], own: tuple[str, ...] = ()
+    roots: Iterable[Mapping[str, Any]],
+    wanted: Iterable[object],
+    own: tuple[str, ...] = (),
+    ids: Iterable[int] = (),
 ) -> dict[int, str]:
     """Paths from named roots (module globals, frame locals) to the wanted objects, by id, shortest first.
 
     Looks through lists, tuples, deques, dicts with plain keys, and the attributes of objects whose class is not from a
-    library (``own`` are the name prefixes of our own modules). Nothing of the program is called.
+    library (``own`` are the name prefixes of our own modules). Nothing of the program is called. ``ids`` are of further
+    wanted objects, which the caller knows to be alive.
     """
-    missing = {id(item) for item in wanted}
+    missing = {id(item) for item in wanted} | {*ids}
     found: dict[int, str] = {}
     seen: set[int] = set()
     budget = _SEARCH_MAX

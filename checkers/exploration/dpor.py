@@ -188,8 +188,10 @@ class OptimalDpor:
     def _find(world: ExploredWorld, uid: int, step: int) -> VirtualThread:
         for thread in world.live:
             if thread.uid == uid:
-                if thread.pending is not None and not thread.pending.local and world.enabled(thread):
-                    return thread
+                if thread.pending is None or thread.pending.local:
+                    break
+                if world.enabled(thread) or (world.release_patient() and world.enabled(thread)):
+                    return thread  # it had looked in vain too often, but nobody else could move: as it was before
                 break
         raise world.abort(Divergence(_differs(step, f"thread {uid} cannot take the step it took before")))
 

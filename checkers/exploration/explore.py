@@ -9,13 +9,16 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
 from time import perf_counter
 from types import FrameType
 from typing import Any, Protocol
 
+from ...simcore import hooks, watch
+from ...simcore.access import AccessMonitor, Stale
 from ...simcore.explored import (
     MAX_STEPS,
     POLLS_IN_A_ROW,
@@ -32,9 +35,11 @@ from ...simcore.target import Target, TargetError
 from ...simcore.threads import VirtualThread
 from ...simcore.trace import Header, Location, Trace
 from ...simcore.world import Primitive
-from .. import deadlock, failure
+from .. import deadlock, failure, shared
+from .. import partial as partial_deadlock
 from ..finding import Finding
 from .dpor import OptimalDpor
+from .racing import Consequences, Heard, left_behind, place
 from .replay import Replay
 from .sampling import Once, Pct, Pos, Uniform
 
@@ -49,6 +54,8 @@ _SAMPLES = 50
 _RECORDINGS_MAX = 50
 _COLLECT_EVERY = 200
 _RESTARTS_MAX = 3
+_PROMOTIONS_MAX = 40
+"""How often an exploration starts over because accesses turned out to be unordered; each time knows more of them."""
 
 
 class Explorer(Strategy, Protocol):
@@ -96,6 +103,8 @@ class Problem:
     outcome: Outcome
     signature: tuple[Any, ...]
     switches: int
+    visible: frozenset[str] = frozenset()
+    """The groups of variables whose accesses were steps."""
 
 
 @dataclass(slots=True)
@@ -113,6 +122,12 @@ class Exploration:
     """Why nothing was explored at all; empty when something was."""
     interrupted: bool = False
     seconds: float = 0.0
+    consequences: Consequences | None = None
+    """What is known of accesses to shared variables; None when they were not watched."""
+    promoted: bool = False
+    """Stopped because more variables have to be steps."""
+    reported: set[str] = field(default_factory=lambda: set[str]())
+    """The groups of variables that a finding speaks of."""
 
 
 class Interrupted(Exception):
@@ -125,6 +140,13 @@ class _Watch:
     world: ExploredWorld | None = None
     step = -1
     interrupted = False
+    consequences: Consequences | None = None
+    promotions = 0
+
+    @staticmethod
+    def modules() -> list[tuple[str, dict[str, Any]]]:
+        """The modules of the program, as far as somebody knows them."""
+        return []
 
 
 def _stalled(world: ExploredWorld, frame: FrameType | None, seconds: float) -> Stalled:
@@ -218,8 +240,12 @@ def _signature(execution: Execution) -> tuple[Any, ...] | None:
             operation = thread.pending
             if operation is not None:
                 parts.append((thread.uid, operation.label, operation.target.uid))
-    elif execution.outcome is Outcome.STEP_LIMIT and execution.spinning:
-        parts.append("spinning")
+    elif execution.outcome is Outcome.STEP_LIMIT:
+        parts += partial_deadlock.suspects(execution.threads)
+        if execution.spinning:
+            parts.append("spinning")
+    elif execution.outcome is Outcome.COMPLETED:
+        parts += partial_deadlock.cycle(execution.threads)
     for thread in execution.failures:
         assert thread.failure is not None
         error = thread.failure[0]
@@ -234,11 +260,15 @@ def explore(
     *,
     seed: int = 0,
     progress: Callable[[Exploration], None] | None = None,
+    races: bool = False,
+    modules: Callable[[], list[tuple[str, dict[str, Any]]]] | None = None,
 ) -> Exploration:
     """Run ``program`` again and again, each time as the main thread of a fresh world, under one of STRATEGIES.
 
     A first execution is run and not counted, so that the libraries the program imports are loaded before executions
-    are compared; when a later one imports more, exploration starts over.
+    are compared; when a later one imports more, exploration starts over. So it does when ``races`` are looked for and
+    accesses turn out to be unordered: from then on they are steps. ``modules`` gives the program's modules after an
+    execution; what they hold then is part of how it ended.
 
     Raises:
         TargetError: the program could not be loaded (from the program itself).
@@ -246,23 +276,48 @@ def explore(
     """
     watch = _Watch()
     started = perf_counter()
-    with takeover(), _interruptible(watch), watchdog(watch, budget.stall_s), _garbage_kept():
+    watch.consequences = Consequences() if races else None
+    if modules is not None:
+        watch.modules = modules
+    with takeover(), _accesses_seen(races), _interruptible(watch), watchdog(watch, budget.stall_s), _garbage_kept():
         gave_up = _warm_up(program, budget, seed, watch)
         if gave_up is not None:
             return gave_up
-        for _ in range(_RESTARTS_MAX):
+        earlier: list[Exploration] = []
+        restarts = 0
+        while True:
             loaded = len(sys.modules)
             chosen = make_strategy(strategy, seed)
             try:
                 result = _explore(program, chosen, budget, seed, progress, started, watch)
             except Divergence:
-                if len(sys.modules) == loaded:
+                restarts += 1
+                if len(sys.modules) == loaded or restarts > _RESTARTS_MAX:
                     raise
+                continue
+            if result.promoted:
+                earlier.append(result)
                 continue
             if chosen.truncated and not (result.problems or result.interrupted):
                 _sample_on(result, program, budget, seed, progress, started, watch)
+            for before in earlier:
+                result.redundant += before.redundant
+                for signature, problem in before.problems.items():
+                    result.problems.setdefault(signature, problem)
+                    result.seen.setdefault(signature, before.seen[signature])
             return result
-        return _explore(program, make_strategy(strategy, seed), budget, seed, progress, started, watch)
+
+
+@contextmanager
+def _accesses_seen(races: bool) -> Generator[None]:
+    """Rewritten code tells the monitor of its accesses."""
+    if races:
+        hooks.install(watch.HOOKS)
+    try:
+        yield
+    finally:
+        if races:
+            hooks.uninstall()
 
 
 def _sample_on(
@@ -292,13 +347,17 @@ def _sample_on(
 
 def _warm_up(program: Callable[[], None], budget: Budget, seed: int, watch: _Watch) -> Exploration | None:
     """Run once, uncounted; a result when that already shows that the program cannot be controlled."""
-    watch.world = world = ExploredWorld(Once(seed), max_steps=budget.max_steps, seed=seed)
+    consequences = watch.consequences
+    monitor = None if consequences is None else consequences.monitor()
+    watch.world = world = ExploredWorld(Once(seed), max_steps=budget.max_steps, seed=seed, accesses=monitor)
     try:
         execution = world.run(program)
     except Interrupted:
         return Exploration(gave_up="interrupted before the first execution ended", interrupted=True)
     finally:
         watch.world = None
+    if consequences is not None and monitor is not None:
+        consequences.restart(monitor.fresh)
     _raise_target_error(execution.failures)
     if execution.outcome in (Outcome.REFUSED, Outcome.STALLED):
         return Exploration(gave_up=execution.refusal)
@@ -308,9 +367,11 @@ def _warm_up(program: Callable[[], None], budget: Budget, seed: int, watch: _Wat
 class _Bounds:
     """What kept an exploration from being exhaustive, collected over its executions."""
 
-    __slots__ = ("cut_off", "polling", "step_limit")
+    __slots__ = ("cut_off", "polling", "step_limit", "unseen")
 
     def __init__(self) -> None:
+        self.unseen: set[str] = set()
+        """Groups of variables found to be raced for when the exploration could not start over any more."""
         self.polling = False
         self.step_limit = False
         self.cut_off = ""
@@ -323,7 +384,7 @@ class _Bounds:
 
     @property
     def any(self) -> bool:
-        return bool(self.polling or self.step_limit or self.cut_off)
+        return bool(self.polling or self.step_limit or self.cut_off or self.unseen)
 
 
 def _explore(
@@ -336,18 +397,30 @@ def _explore(
     watch: _Watch,
 ) -> Exploration:
     """Executions until the strategy has no more, the budget is used up or the user stops."""
-    result = Exploration()
+    consequences = watch.consequences
+    result = Exploration(consequences=consequences)
     bounds = _Bounds()
     strategy.deadline = started + budget.max_seconds
     thread_uids: dict[tuple[int, int], int] = {}
     outside: dict[int, tuple[int, Primitive]] = {}
     first_finding = (0, 0)
     while True:
+        monitor = None if consequences is None else consequences.monitor()
         watch.world = world = ExploredWorld(
-            strategy, max_steps=budget.max_steps, seed=seed, thread_uids=thread_uids, outside=outside
+            strategy,
+            max_steps=budget.max_steps,
+            seed=seed,
+            thread_uids=thread_uids,
+            outside=outside,
+            accesses=monitor,
         )
+        heard = Heard(sys.stdout)
         try:
-            execution = world.run(program)
+            if consequences is not None and consequences.visible:
+                with redirect_stdout(heard):
+                    execution = world.run(program)
+            else:
+                execution = world.run(program)
         except Interrupted:
             result.interrupted = True
             break
@@ -360,8 +433,22 @@ def _explore(
             _raise_target_error(execution.failures)
             signature = _signature(execution)
             if signature is not None:
-                _remember(result, signature, execution)
+                _remember(result, signature, execution, frozenset() if monitor is None else monitor.visible)
                 first_finding = first_finding if first_finding[0] else (result.executions, result.steps)
+            if consequences is not None and monitor is not None:
+                left = partial(left_behind, watch.modules(), heard)
+                for stale in consequences.ended(monitor, execution, _indices(execution), left):
+                    _remember(result, stale_signature(stale), execution, monitor.visible)
+                    if stale.sure:
+                        first_finding = first_finding if first_finding[0] else (result.executions, result.steps)
+        if consequences is not None and monitor is not None and monitor.fresh:
+            if watch.promotions < _PROMOTIONS_MAX:
+                watch.promotions += 1
+                consequences.restart(monitor.fresh)
+                result.promoted = True
+                world.dissolve()
+                break
+            bounds.unseen |= monitor.fresh
         strategy.finished(world)
         world.dissolve()
         if not strategy.next_execution():
@@ -394,6 +481,8 @@ def _limits(bounds: _Bounds, strategy: Explorer, budget: Budget) -> list[str]:
         limits.append(f"an execution was cut off: {bounds.cut_off}")
     if bounds.polling:
         limits.append(f"a thread that polls was let look {POLLS_IN_A_ROW} times in a row, then only after a change")
+    if bounds.unseen:
+        limits.append(f"the order of accesses to {len(bounds.unseen)} further groups of variables was not explored")
     if bounds.step_limit:
         limits.append(f"executions longer than {budget.max_steps} steps were cut off (--max-steps)")
     if strategy.name != OptimalDpor.name:
@@ -407,10 +496,20 @@ def _raise_target_error(threads: list[VirtualThread]) -> None:
             raise thread.failure[0]
 
 
-def _remember(result: Exploration, signature: tuple[Any, ...], execution: Execution) -> None:
+def _indices(execution: Execution) -> tuple[int, ...]:
+    """The schedule as thread indices, which a replay can follow."""
     index_of = {thread.uid: thread.index for thread in execution.threads}
-    schedule = [index_of[uid] for uid in execution.schedule]
-    problem = Problem(tuple(schedule), execution.outcome, signature, _switches(schedule))
+    return tuple(index_of[uid] for uid in execution.schedule)
+
+
+def stale_signature(stale: Stale) -> tuple[Any, ...]:
+    """What a problem is called whose schedule shows a stale write: the group, the three places, and what kind it is."""
+    return ("stale", stale.group, *(str(place(site)) for site in stale.sites), stale.racy, stale.sure)
+
+
+def _remember(result: Exploration, signature: tuple[Any, ...], execution: Execution, visible: frozenset[str]) -> None:
+    schedule = list(_indices(execution))
+    problem = Problem(tuple(schedule), execution.outcome, signature, _switches(schedule), visible)
     known = result.problems.get(signature)
     result.seen[signature] = result.seen.get(signature, 0) + 1
     if known is None or (problem.switches, len(problem.schedule)) < (known.switches, len(known.schedule)):
@@ -452,8 +551,12 @@ def record(
     target: Target | None = None,
     labels: list[str] | None = None,
     budget: Budget | None = None,
+    visible: frozenset[str] | None = None,
+    fresh: bool = False,
 ) -> Recorded:
-    """Repeat one schedule with everything recorded, and run the checkers on its trace.
+    """Repeat one schedule with everything recorded, and run the checkers on its trace. Accesses to shared variables are
+    recorded when ``visible`` says which groups of them were steps of the schedule (none: the empty set). In a ``fresh``
+    process the program is run once before, as when it was explored: what it imports takes locks, the first time.
 
     Raises:
         Divergence: the program left the schedule; the message names the first differing step.
@@ -463,9 +566,18 @@ def record(
     budget = budget or Budget()
     recorder = Recorder(header, target)
     watch = _Watch()
-    with takeover(), _interruptible(watch), watchdog(watch, budget.stall_s):
+    monitor = None if visible is None else AccessMonitor(visible)
+    if monitor is not None:
+        recorder.watch(monitor)
+    with takeover(), _accesses_seen(visible is not None), _interruptible(watch), watchdog(watch, budget.stall_s):
+        if fresh:
+            _warm_up(program, budget, header.seed, watch)
         world = ExploredWorld(
-            Replay(schedule, labels or ()), max_steps=budget.max_steps, seed=header.seed, observer=recorder
+            Replay(schedule, labels or ()),
+            max_steps=budget.max_steps,
+            seed=header.seed,
+            observer=recorder,
+            accesses=monitor,
         )
         world.on_main_end = lambda: recorder.look_for_names(world)
         watch.world = world
@@ -481,11 +593,49 @@ def record(
     findings: list[Finding] = []
     if execution.outcome is Outcome.DEADLOCK:
         findings += deadlock.find(trace)
+    elif execution.outcome is Outcome.COMPLETED:
+        findings += deadlock.find(trace, all_stuck=False)
     elif execution.outcome is Outcome.STEP_LIMIT:
         cycles = deadlock.find(trace, all_stuck=False)
         findings += cycles or ([failure.livelock(trace, execution.steps)] if execution.spinning else [])
     findings += failure.find(trace)
     return Recorded(trace, findings, recorder.labels, execution)
+
+
+_ABOUT_MEMORY = ("stale", "race")
+
+
+def _worth_showing(exploration: Exploration, *, strict: bool) -> list[Problem]:
+    """The problems that are findings. A stale write is one when it has a consequence; where not every schedule was run,
+    also when the value written was computed from the one read. A race without a stale write is one when the order of
+    the two accesses decides how the program ends, or when asked for."""
+    problems = list(exploration.problems.values())
+    consequences = exploration.consequences
+    if consequences is None:
+        return problems
+    matters = consequences.consequential()
+    shown = [problem for problem in problems if problem.signature[0] != "stale"]
+    covered: set[str] = set()
+    for problem in problems:
+        if problem.signature[0] != "stale":
+            continue
+        _, group, _, _, _, racy, sure = problem.signature
+        if not racy or group in matters or (sure and not exploration.exhaustive):
+            shown.append(problem)
+            covered.add(group)
+    groups = {race.group for race in consequences.races.values()} if strict else matters
+    for group in sorted(groups - covered):
+        race = consequences.race_of(group)
+        difference = consequences.differences.get(group)
+        if race is None or (difference is None and group not in consequences.shown):
+            continue
+        schedule, visible = (
+            consequences.shown[group] if difference is None else (difference.schedule, difference.visible)
+        )
+        signature = ("race", group, *(str(place(site)) for site in race.sites), difference and difference.ends)
+        outcome = Outcome.COMPLETED if difference is None else difference.outcome
+        shown.append(Problem(schedule, outcome, signature, _switches(list(schedule)), visible))
+    return shown
 
 
 def record_problems(
@@ -495,19 +645,23 @@ def record_problems(
     *,
     target: Target | None = None,
     budget: Budget | None = None,
+    strict: bool = False,
 ) -> list[tuple[Finding, Problem, Recorded]]:
     """Every different finding of an exploration, with the problem that shows it best; same finding, one row.
+    ``strict`` also shows unordered accesses without a consequence.
 
     Raises:
         Divergence: a problem did not repeat.
     """
     rows: dict[str, tuple[Finding, Problem, Recorded]] = {}
     ordered = sorted(
-        exploration.problems.values(), key=lambda problem: (problem.switches, len(problem.schedule), problem.schedule)
+        _worth_showing(exploration, strict=strict),
+        key=lambda problem: (problem.switches, len(problem.schedule), problem.schedule),
     )
     for problem in ordered[:_RECORDINGS_MAX]:
+        visible = None if exploration.consequences is None else problem.visible
         try:
-            recorded = record(program, problem.schedule, header, target=target, budget=budget)
+            recorded = record(program, problem.schedule, header, target=target, budget=budget, visible=visible)
         except Interrupted:
             exploration.interrupted, exploration.exhaustive = True, False
             exploration.limits.append("not every failing end was looked into")
@@ -517,14 +671,16 @@ def record_problems(
                 f"a schedule that ended in {problem.outcome.value} ended in {recorded.execution.outcome.value} when "
                 "repeated: the program depends on something outside it (real clock, environment, order by id or hash)"
             )
-        for finding in recorded.findings:
-            seen = exploration.seen[problem.signature]
+        for finding in shared.find(recorded.trace, problem.signature) or recorded.findings:
+            seen = exploration.seen.get(problem.signature, 1)
             known = rows.get(finding.fingerprint)
             if known is None:
                 finding.seen = seen
                 rows[finding.fingerprint] = (finding, problem, recorded)
             else:
                 known[0].seen += seen
+    if exploration.consequences is not None:
+        exploration.reported = {problem.signature[1] for problem in ordered if problem.signature[0] in _ABOUT_MEMORY}
     if len(ordered) > _RECORDINGS_MAX:
         exploration.limits.append(
             f"{len(ordered) - _RECORDINGS_MAX} further kinds of failing ends were not looked into"
