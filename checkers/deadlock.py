@@ -1,24 +1,32 @@
 """Deadlocks that were reached: cycles of waits, pools starved by their own tasks, and waits that nobody can end.
 
-Reads the end of a trace in which some threads are blocked and no other thread can move. Rules D001, D003, D005, D006.
+Reads the end of a trace in which some threads are blocked, whether or not others go on. Rules D001, D003 to D006.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..simcore.trace import Trace
+from . import lost_wakeup, reduction, wakers
 from .describe import relevant_steps, switches, thread_states
 from .finding import Finding, fingerprint
 from .holding import OWNED_KINDS, PERMIT_KINDS, Blocked, Situation, read
 
 
-def find(trace: Trace, *, all_stuck: bool = True) -> list[Finding]:
+def find(trace: Trace, *, all_stuck: bool | None = True, others: Sequence[Trace] = ()) -> list[Finding]:
     """The deadlock at the end of ``trace``: one finding for each independent cause, victims told apart from causes.
 
     Daemon threads that only wait for work are not part of it unless something else waits for them. With ``all_stuck``
-    false other threads could still move, and only what no one else can resolve is reported: cycles.
+    false other threads could still move, and only what none of them can resolve is reported (:mod:`reduction`), daemon
+    threads included. None lets the trace decide: all are stuck when every thread's last step is a wait without end.
+
+    ``others`` are traces of other executions of the program, which may show who could have ended a wait.
     """
     situation = read(trace)
-    involved = _involved(situation)
+    if all_stuck is None:
+        all_stuck = situation.begun <= situation.ended | set(situation.blocked)
+    involved = _involved(situation) if all_stuck else reduction.dead(situation)
     if not involved:
         return []
     findings: list[Finding] = []
@@ -34,21 +42,26 @@ def find(trace: Trace, *, all_stuck: bool = True) -> list[Finding]:
     for knot in _knots(situation, involved - explained):
         findings.append(_cycle_finding(situation, knot))
         explained |= set(knot)
-    if not all_stuck:
-        return findings
     for pool, members in sorted(_starved_pools(situation, involved - explained).items()):
         findings.append(_pool_finding(situation, pool, members))
         explained |= set(members)
     behind = _behind(situation, explained, involved)
     left = involved - explained - behind
+    if not all_stuck:  # a daemon thread that is out of work is none of the program's concern
+        left = {thread for thread in left if not trace.tables.threads[thread].daemon}
     if left:
         part = _at_fault(situation, left) or left
-        findings.append(_communication(situation, part))
+        findings.append(_communication(situation, part, others))
         behind |= left - part
     for finding in findings[:1]:
         if behind and finding.rule != "D003":  # whose reason names every blocked thread already
-            names = ", ".join(sorted(trace.thread_name(thread) for thread in behind))
-            finding.why += f" Also blocked behind it: {names}."
+            named = {state.name for state in finding.threads}
+            names = sorted({trace.thread_name(thread) for thread in behind} - named)
+            finding.why += f" Also blocked behind it: {', '.join(names)}." if names else ""
+    going_on = sorted(situation.begun - situation.ended - set(situation.blocked))
+    if findings and going_on:
+        names = _list([trace.thread_name(thread) for thread in going_on])
+        findings[0].why += f" Meanwhile {names} {'goes' if len(going_on) == 1 else 'go'} on."
     return findings
 
 
@@ -138,6 +151,7 @@ def _behind(situation: Situation, causes: set[int], involved: set[int]) -> set[i
         changed = False
         for thread in involved - causes - behind:
             wakers = set(situation.waits_for(situation.blocked[thread])) or _pool_of_future(situation, thread)
+            wakers.discard(thread)  # one of its own permits does not help it
             if wakers and wakers <= causes | behind:
                 behind.add(thread)
                 changed = True
@@ -268,9 +282,13 @@ def _pool_finding(situation: Situation, pool: int, members: list[int]) -> Findin
     )
 
 
-def _communication(situation: Situation, threads: set[int]) -> Finding:
+def _communication(situation: Situation, threads: set[int], others: Sequence[Trace]) -> Finding:
     trace = situation.trace
     ordered = sorted(threads, key=lambda thread: (bool(situation.waits_for(situation.blocked[thread])), thread))
+    for thread in ordered:
+        signal = lost_wakeup.lost(situation, situation.blocked[thread])
+        if signal is not None:
+            return lost_wakeup.finding(situation, signal, ordered)
     root = situation.blocked[ordered[0]]
     info = trace.tables.objects[root.object]
     lonely = [thread for thread in ordered if not situation.waits_for(situation.blocked[thread])]
@@ -284,7 +302,7 @@ def _communication(situation: Situation, threads: set[int]) -> Finding:
         "communication-deadlock",
         ordered,
         message,
-        _why(situation, root),
+        _why(situation, root, others),
         _SUGGESTIONS.get(root.operation, "Make sure that the wake-up happens on every path, also after an error."),
         [situation.blocked[thread].object for thread in ordered] + _held(situation, ordered),
     )
@@ -319,19 +337,26 @@ def _remedy(operation: str) -> str:
     return "wake it"
 
 
-def _why(situation: Situation, root: Blocked) -> str:
+def _why(situation: Situation, root: Blocked, seen: Sequence[Trace]) -> str:
     trace = situation.trace
     state = f" ({root.detail})" if root.detail else ""
-    others = [
-        trace.thread_name(thread) for thread in sorted(situation.begun - situation.ended) if thread != root.thread
-    ]
+    others = [trace.thread_name(thread) for thread in sorted(situation.blocked) if thread != root.thread]
     gone = [thread for thread in situation.holders(root.object) if thread in situation.ended]
     if gone:
         place = next(place for item, place in situation.holds[gone[0]] if item == root.object)
         return f"{trace.thread_name(gone[0])} took it ({trace.at(place)}) and has ended without releasing it."
+    history = wakers.sentence(situation, root, seen)
+    late = lost_wakeup.unannounced(situation, root)
+    if late is not None:
+        history += (
+            f" {trace.thread_name(late.write.thread)} changed {trace.object_name(late.write.object)} at "
+            f"{trace.at(late.write.location)} while it waited, without a notify."
+        )
+    if situation.begun - situation.ended - set(situation.blocked):
+        return f"No thread that still runs can reach it. {history}"
     if others:
-        return f"When it blocks{state}, every other living thread is blocked too: {_list(others)}."
-    return f"When it blocks{state}, no other thread is alive."
+        return f"When it blocks{state}, every other living thread is blocked too: {_list(others)}. {history}"
+    return f"When it blocks{state}, no other thread is alive. {history}"
 
 
 def _list(names: list[str]) -> str:

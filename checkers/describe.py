@@ -93,17 +93,34 @@ _TELLING = frozenset(
 def step(trace: Trace, event: Event) -> Step:
     """One event as a row of the interleaving table."""
     extra: dict[str, Any] = event.extra or {}
-    operation = (
-        str(extra.get("operation", event.operation.label)) if event.operation is Op.REQUEST else event.operation.label
-    )
+    operation = event.operation.label
+    if event.operation in (Op.REQUEST, Op.ATOMIC, Op.READ, Op.WRITE):
+        operation = str(extra.get("operation", extra.get("access", operation)))
     return Step(
         step=event.index + 1,
         thread=trace.thread_name(event.thread),
         operation=operation,
         object="" if event.object == NOTHING or event.operation is Op.SLEEP else trace.object_name(event.object),
         at=trace.at(event.location),
-        outcome="blocked" if event.operation is Op.REQUEST else "",
+        outcome="blocked" if event.operation is Op.REQUEST else str(extra.get("value", "")),
     )
+
+
+def private_variables(trace: Trace) -> set[int]:
+    """The variables that only one thread ever touched: nothing about them can matter to another."""
+    threads: dict[int, set[int]] = {}
+    for event in trace:
+        if event.operation in (Op.READ, Op.WRITE, Op.ATOMIC) and event.object != NOTHING:
+            info = trace.tables.objects[event.object]
+            if info.kind in ("Variable", "Container"):
+                threads.setdefault(event.object, set()).add(event.thread)
+                if info.part_of != NOTHING:
+                    threads.setdefault(info.part_of, set()).add(event.thread)
+    return {
+        index
+        for index, who in threads.items()
+        if len(who) == 1 and len(threads.get(trace.tables.objects[index].part_of, who)) == 1
+    }
 
 
 def switches(steps: list[Step]) -> int:

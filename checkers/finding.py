@@ -48,7 +48,11 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Related(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Another place a finding speaks of: the other access of a race, where a lock was made. ``stack`` is innermost last."""
+    """Another place a finding speaks of: the other access of a race, where a lock was made.
+
+    ``text`` is a sentence without the place, ``stack`` the frames of user code that led there, innermost last, each
+    as ``bank.py:12 in transfer``.
+    """
 
     text: str
     at: str
@@ -74,6 +78,23 @@ class Finding(msgspec.Struct, kw_only=True):
     seen: int = 1
 
 
+class Suppression(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why a finding does not count: a comment in the source, or an entry of the configuration (SARIF's two kinds)."""
+
+    kind: Literal["inSource", "external"]
+    text: str
+    """As the user wrote it, without the reason: ``# weft: ignore[D002]`` or ``D002:*Pool*``."""
+    at: str
+    """The comment's line, or the configuration file."""
+    reason: str = ""
+
+
+class Suppressed(Finding, kw_only=True):
+    """A finding that was made and then set aside; it has no effect on the verdict."""
+
+    suppression: Suppression
+
+
 class Result(msgspec.Struct, kw_only=True):
     """The outcome of ``weft check``. ``clean`` is only ever said with ``exhaustive``; ``limits`` says what
     was not seen."""
@@ -92,7 +113,12 @@ class Result(msgspec.Struct, kw_only=True):
     engine: str
     limits: list[str] = []
     notes: list[str] = []
+    """What deserves one line and no more: unordered accesses without a consequence, comments we could not read."""
     findings: list[Finding] = []
+    suppressed: list[Suppressed] = []
+    unused_suppressions: list[str] = []
+    files: dict[str, list[str]] = {}
+    """Where the program's own files lie that places call by name: ``{"bank.py": ["src/bank.py"]}``."""
 
     def raise_for_findings(self) -> None:
         """Raise :class:`FindingsError` when anything was found; for use in a test."""

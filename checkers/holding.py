@@ -12,6 +12,8 @@ from ..simcore.trace import NOTHING, Event, Op, Trace
 
 OWNED_KINDS = frozenset({"Lock", "RLock"})
 PERMIT_KINDS = frozenset({"Semaphore", "BoundedSemaphore"})
+MACHINE_OPS = frozenset({Op.READY, Op.PREEMPT, Op.BLOCK, Op.GIL_ACQUIRE, Op.GIL_RELEASE, Op.GIL_REQUEST, Op.COMPUTE})
+"""What the timed world's machine does with a thread: no step of the program, so a request before them still stands."""
 
 
 @dataclass(slots=True)
@@ -24,6 +26,8 @@ class Blocked:
     operation: str
     detail: str
     event: int
+    reachable_from: tuple[int, ...] | None = None
+    """The living threads whose variables lead to the object; None where nobody looked, or where any code can reach it."""
 
 
 @dataclass(slots=True)
@@ -40,6 +44,12 @@ class Situation:
     started_task: set[int] = field(default_factory=lambda: set[int]())
     workers: dict[int, set[int]] = field(default_factory=dict)
     """Pool → threads that ever ran one of its tasks."""
+    looking: set[int] = field(default_factory=lambda: set[int]())
+    """Threads that could not move at the end and yet wait for nobody: a time-out, a sleep or a try ends by itself."""
+    signals: set[int] = field(default_factory=lambda: set[int]())
+    """Locks and semaphores that somebody released who had not taken them: anybody may end a wait for one of them."""
+    mutexes: set[int] = field(default_factory=lambda: set[int]())
+    """Those that somebody released who had taken them."""
 
     def holders(self, target: int) -> list[int]:
         return [thread for thread, held in self.holds.items() if any(item == target for item, _ in held)]
@@ -66,14 +76,21 @@ def read(trace: Trace) -> Situation:
         held = situation.holds.setdefault(thread, [])
         situation.begun.add(thread)
         op = event.operation
-        if op is not Op.FAIL:
+        if op is not Op.FAIL and op not in MACHINE_OPS and not (op is Op.RUN and target == NOTHING):
             last[thread] = event
+        if target == NOTHING and op is not Op.END:
+            continue
         if op is Op.ACQUIRE and objects[target].kind in OWNED_KINDS | PERMIT_KINDS:
             held.append((target, event.location))
         elif op is Op.RELEASE:
-            _drop(situation, thread, target)
+            taken = any(item == target for item, _ in held)
+            (situation.mutexes if taken else situation.signals).add(target)
+            details: dict[str, Any] = event.extra or {}
+            for _ in range(details.get("count", 1)):
+                _drop(situation, thread, target)
         elif op is Op.WAIT and objects[target].part_of != NOTHING:
-            _drop(situation, thread, objects[target].part_of)
+            for _ in range(max(sum(item == objects[target].part_of for item, _ in held), 1)):
+                _drop(situation, thread, objects[target].part_of)  # however often it was taken
         elif op is Op.END:
             situation.ended.add(thread)
         elif op is Op.RUN and target != NOTHING and objects[target].kind == "Future":
@@ -85,6 +102,9 @@ def read(trace: Trace) -> Situation:
     for thread, event in last.items():
         if event.operation is Op.REQUEST and thread not in situation.ended:
             extra: dict[str, Any] = event.extra or {}
+            if extra.get("alive"):
+                situation.looking.add(thread)
+                continue
             situation.blocked[thread] = Blocked(
                 thread,
                 event.object,
@@ -92,6 +112,7 @@ def read(trace: Trace) -> Situation:
                 str(extra.get("operation", "wait")),
                 str(extra.get("detail", "")),
                 event.index,
+                None if "reachable" not in extra else tuple(extra["reachable"]),
             )
     return situation
 

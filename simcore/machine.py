@@ -40,6 +40,7 @@ class Runner:
         "granted",
         "name",
         "needs_gil",
+        "priority",
         "remaining_ns",
         "since",
         "slice_end",
@@ -55,6 +56,8 @@ class Runner:
         self.since = 0
         self.time_in = [0, 0, 0, 0, 0, 0]
         self.core: int | None = None
+        self.priority = 0
+        """Who counts more than others runs before them (:meth:`Machine.prioritise`)."""
         self.remaining_ns = 0
         """What is left of the current burst."""
         self.needs_gil = False
@@ -170,6 +173,11 @@ class Machine:
     over directly (forced drop) and queues behind the others. Not modelled: other waiters' own time-outs while the GIL
     is free, and C calls that hold it too long to be asked.
 
+    *Priorities* (after POSIX ``SCHED_RR``, from the first :meth:`prioritise` on). The run queue is ordered by priority,
+    and by arrival among equals. Who becomes ready takes the core of the least important runner, if that one is less
+    important; that one goes to the front of its equals. A used-up slice gives way to equals only. The GIL knows no
+    priorities, as CPython's does not: it passes in order of arrival.
+
     Ties are broken by insertion order, so equal inputs give equal histories.
     """
 
@@ -204,6 +212,10 @@ class Machine:
         self._idle = list(range(cores - 1, -1, -1))
         self._queue: deque[Runner] = deque()
         """Invariant: empty while ``_idle`` is not (tests/simcore/test_machine.py)."""
+        self._strict = False
+        """Priorities are in force."""
+        self._runners: list[Runner] = []
+        """All that were started, for who is on a core when priorities decide."""
         self._expired: dict[Runner, None] = {}
         """Runners on a core with a used-up slice, longest first."""
         self._quantum_ns = profile.quantum_ns
@@ -236,6 +248,7 @@ class Machine:
         """Let a new runner become ready after ``delay_ns``; ``done(runner)`` is called on its first core."""
         runner.since = self.clock.now_ns
         runner.done = done
+        self._runners.append(runner)
         self._wake_later(runner, delay_ns)
 
     def block(self, runner: Runner, done: Callable[[Any], None]) -> None:
@@ -310,6 +323,25 @@ class Machine:
             alarm.concern = None
             self.clock.pending -= 1
 
+    def prioritise(self, runner: Runner, priority: int) -> None:
+        """Give the runner a new priority; it takes effect at once.
+
+        The runner that calls gives way at its next burst, when somebody more important is ready.
+        """
+        if priority == runner.priority:
+            return
+        self._strict = True
+        raised = priority > runner.priority
+        runner.priority = priority
+        now = self.clock.now_ns
+        if runner in self._queue:
+            self._queue.remove(runner)
+            self._line_up(runner, first=raised)
+            if raised:
+                self._make_room(runner, now)
+        elif runner.core is not None and self._queue and self._queue[0].priority > priority:
+            self._give_up_slice(runner, now)
+
     def settle(self, runner: Runner) -> None:
         """Bring the runner's ``time_in`` up to the present."""
         now = self.clock.now_ns
@@ -330,6 +362,41 @@ class Machine:
         if runner.expired:
             runner.expired = False
             del self._expired[runner]
+
+    def _line_up(self, runner: Runner, *, first: bool) -> None:
+        """With priorities: into the queue, before or behind its equals."""
+        queue = self._queue
+        priority = runner.priority
+        for place, other in enumerate(queue):
+            if other.priority < priority or (first and other.priority == priority):
+                queue.insert(place, runner)
+                return
+        queue.append(runner)
+
+    def _make_room(self, runner: Runner, now: int) -> None:
+        """With priorities: a ready runner takes the core of the least important one, or of an equal beyond its slice."""
+        least = min(
+            (other for other in self._runners if other.core is not None and not self._gives_way(other, runner, now)),
+            key=lambda other: (other.priority, not other.expired),
+            default=None,
+        )
+        if least is not None and (
+            least.priority < runner.priority or (least.priority == runner.priority and least.expired)
+        ):
+            self._give_up_slice(least, now)
+
+    @staticmethod
+    def _gives_way(runner: Runner, other: Runner, now: int) -> bool:
+        """Was it asked already to leave its core at its next burst, for somebody as important as ``other``?"""
+        return runner.slice_end <= now and not runner.expired and runner.priority < other.priority
+
+    def _give_up_slice(self, runner: Runner, now: int) -> None:
+        """Off the core for the head of the queue: at once when in the middle of a burst, else at the next one."""
+        if self._burning(runner, now):
+            self._interrupt(runner, now)
+            self._preempt(runner, now, first=not runner.expired)
+        else:
+            runner.slice_end = now
 
     def _take_from_expired(self, now: int) -> None:
         """The longest beyond its slice gives way, at once or at its next burst; the others begin a new slice."""
@@ -376,8 +443,8 @@ class Machine:
         if left_ns < burn_ns and burn_ns:
             if left_ns > 0:
                 burn_ns = left_ns
-            elif self._queue:
-                self._preempt(runner, now)
+            elif self._queue and self._queue[0].priority >= runner.priority:
+                self._preempt(runner, now, first=self._queue[0].priority > runner.priority)
                 return
             elif not runner.expired:
                 runner.expired = True
@@ -416,7 +483,7 @@ class Machine:
         alarm.concern = runner.alarm = runner.spare = None
         runner.remaining_ns -= now - runner.slice_start
 
-    def _preempt(self, runner: Runner, now: int) -> None:
+    def _preempt(self, runner: Runner, now: int, *, first: bool = False) -> None:
         core = runner.core
         assert core is not None
         runner.core = None
@@ -428,7 +495,10 @@ class Machine:
         runner.state = READY
         if self.listener is not None:
             self.listener(now, runner, Op.PREEMPT)
-        self._queue.append(runner)
+        if self._strict:
+            self._line_up(runner, first=first)
+        else:
+            self._queue.append(runner)
         self._fill(core, now, self._switch_ns)
 
     # Waking up.
@@ -449,13 +519,18 @@ class Machine:
         runner.state = READY
         if self.listener is not None:
             self.listener(now, runner, Op.READY)
-        self._queue.append(runner)
+        if self._strict:
+            self._line_up(runner, first=False)
+        else:
+            self._queue.append(runner)
         if self._idle:
             # What was pending as a wake-up is pending as a busy core now.
             self._fill(self._idle.pop(), now, 0)
         else:
             clock.pending -= 1
-            if self._expired:
+            if self._strict:
+                self._make_room(runner, now)
+            elif self._expired:
                 self._take_from_expired(now)
 
     def _timer_over(self, alarm: Alarm) -> None:

@@ -80,6 +80,8 @@ class PredictedRun(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     latency: Latency | None = None
     throughput: float | None = None
     """Marked requests per second."""
+    prioritised: bool = False
+    """The program set priorities (``weft.priority``)."""
 
 
 class UnfinishedRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +93,15 @@ class UnfinishedRun(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     stuck: list[str]
     """One sentence for each thread that waits for ever."""
+
+
+class Observed(msgspec.Struct, frozen=True, kw_only=True):
+    """What checkers found in one run of a configuration; each finding as in the JSON of ``weft check``."""
+
+    params: dict[str, Any]
+    cores: int
+    gil: bool
+    findings: list[dict[str, Any]]
 
 
 class Base(msgspec.Struct, frozen=True):
@@ -118,6 +129,8 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     unfinished: list[UnfinishedRun]
     laws: dict[str, dict[str, Any]]
     limits: list[str]
+    observed: list[Observed] = []
+    """Priority inversions and starved threads, in configurations of a program with priorities."""
 
     def json(self) -> bytes:
         return msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n"
@@ -154,13 +167,14 @@ def predict(
     weft: str = "",
     max_seconds: float = MAX_SECONDS,
     real_seconds_max: float = 600.0,
+    inheritance: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Prediction:
     """Simulate ``run(params)`` in every configuration and compare.
 
     Every configuration is run ``repeat`` times, since real segments are measured anew each time; without ``measure``
     all runs are equal and one is made. A first run is thrown away: it imports and fills caches. ``progress`` is told
-    (runs made, runs in all).
+    (runs made, runs in all). With ``inheritance`` a lock's owner has its waiters' priority.
 
     Raises:
         PredictionError: the program raised an exception, or did something that cannot be simulated.
@@ -185,6 +199,7 @@ def predict(
             seed=seed,
             max_seconds=max_seconds,
             real_seconds_max=real_seconds_max,
+            inheritance=inheritance,
         )
         return _run_once(world, run, configuration)
 
@@ -228,6 +243,7 @@ def timeline(
     measure: bool = True,
     seed: int = 0,
     target: str = "",
+    inheritance: bool = False,
 ) -> Trace:
     """The trace of one run with everything a timeline needs: operations, and each thread's states on the machine.
 
@@ -244,6 +260,7 @@ def timeline(
             scheduler_events=True,
             target=target,
             parameters=configuration.params,
+            inheritance=inheritance,
         )
         result = _run_once(world, run, configuration)
     assert result.trace is not None
@@ -304,6 +321,7 @@ def _predicted(configuration: Configuration, runs: list[TimedRun], base_seconds:
         bottleneck=bottleneck(sorted(runs, key=lambda run: run.makespan_ns)[len(runs) // 2]),
         latency=Latency(*(percentile(latencies, share) for share in (0.50, 0.95, 0.99))) if latencies else None,
         throughput=len(latencies) / sum(seconds) if latencies and sum(seconds) else None,
+        prioritised=any(run.prioritised for run in runs),
     )
 
 

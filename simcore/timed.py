@@ -16,12 +16,13 @@ from typing import Any, Literal
 
 import greenlet
 
-from . import segments, takeover
+from . import refusals, segments
 from . import world as _world
 from .interpreter import FreshInterpreter
 from .machine import STATE_NAMES, Alarm, Clock, Machine
 from .primitives.clock import real_perf_counter_ns
 from .primitives.lock import Lock
+from .priority import PRIORITY_MARK
 from .profile import IDEAL, Profile
 from .threads import State, VirtualThread
 from .timed_lane import Lane
@@ -49,6 +50,10 @@ class TimedWorld(TimedScheduling):
     CPython's locks do) wakes the first one, which finds out when it gets a core whether somebody was faster;
     ``"fifo"`` gives it the lock at once.
 
+    *Priorities.* From the first :func:`weft.priority` on the more important thread runs, and of a lock's waiters the
+    most important is woken. With ``inheritance`` a lock's owner is as important as its waiters. They are taken from
+    the program; GIL and other objects know none.
+
     *Record.* ``trace`` keeps every operation, ``scheduler_events`` also what the machine did with each thread.
     """
 
@@ -70,19 +75,21 @@ class TimedWorld(TimedScheduling):
         max_seconds: float = MAX_SECONDS,
         real_seconds_max: float = 600.0,
         probe_ns: int | None = None,
+        inheritance: bool = False,
     ) -> None:
         if handover not in ("barging", "fifo"):
             raise ValueError(f"handover is {handover!r}; it must be 'barging' or 'fifo'")
         self.profile = profile or Profile()
         header: Header | None = None
         if trace or scheduler_events:
-            values = asdict(self.profile) | {"cores": cores, "gil": gil}
+            values = asdict(self.profile) | {"cores": cores, "gil": gil, "inheritance": inheritance}
             header = Header(target, "timed", parameters=parameters or {}, seed=seed, profile=values)
         super().__init__(
             Machine(Clock(), cores=cores, gil=gil, profile=self.profile),
             Record(header),
             fifo=handover == "fifo",
             scheduler_events=scheduler_events,
+            inheritance=inheritance,
         )
         self.gil = gil
         self.measure = measure
@@ -138,6 +145,10 @@ class TimedWorld(TimedScheduling):
             self._essential += 1
         self.record.thread(thread)
         self.machine.start(lane, delay_ns, self._begin)
+        inherited = None if thread.parent is None else self.priorities.get(thread.parent.context)
+        if inherited is not None:
+            self._note_priority(lane, inherited, NOTHING)
+            self.set_priority(lane, inherited)
 
     def _begin(self, lane: Lane) -> None:
         thread = self.thread = lane.thread
@@ -183,6 +194,22 @@ class TimedWorld(TimedScheduling):
             self.record.builder.add(lane.index, Op.COMPUTE, NOTHING, site, self.clock.now_ns, 0, extra)
         if self.measure:
             lane.resumed_at = real_perf_counter_ns()
+
+    def prioritise(self, priority: int) -> None:
+        """The running thread has another priority from now on. In the trace it is a mark, ``priority 3``."""
+        if self.closing:
+            return
+        self._catch_up()
+        lane: Lane = self.thread.context
+        self._note_priority(lane, priority, self.record.location(sys._getframe(1)) if self._recording else NOTHING)
+        self.set_priority(lane, priority)
+        if self.measure:
+            lane.resumed_at = real_perf_counter_ns()
+
+    def _note_priority(self, lane: Lane, priority: int, site: int) -> None:
+        if self.record.builder is not None:
+            text = f"{PRIORITY_MARK}{priority}"
+            self.record.builder.add(lane.index, Op.MARK, NOTHING, site, self.clock.now_ns, 0, text)
 
     def forget_segment(self) -> None:
         """What the running thread computed since its last operation does not count (loading modules, say)."""
@@ -258,8 +285,8 @@ class TimedWorld(TimedScheduling):
         return profile.lock_ns
 
     def _look_for_a_reason_to_stop(self) -> None:
-        if takeover.refusal is not None:
-            raise takeover.refusal
+        if refusals.refusal is not None:
+            raise refusals.refusal
         now_ns = self.clock.now_ns
         counted_from, at_ns = self._spin_from
         if at_ns != now_ns:
@@ -344,7 +371,7 @@ class TimedWorld(TimedScheduling):
                 stuck = self._stuck()
                 self.close()
                 _world.active = None
-        refusal = takeover.refusal or refusal
+        refusal = refusals.refusal or refusal
         return TimedRun(
             makespan_ns=self._makespan_ns if self._makespan_ns >= 0 else self.clock.now_ns,
             cores=self.machine.cores,
@@ -361,6 +388,7 @@ class TimedWorld(TimedScheduling):
             limits=watched.limits() if self.measure and self.gil else [],
             disturbance=(_run_delay_ns() - delayed_ns) / max(real_perf_counter_ns() - begun_at, 1),
             trace=self.record.trace(),
+            prioritised=bool(self.priorities),
         )
 
     def main_ended(self) -> None:
@@ -410,7 +438,7 @@ def _foreign_greenlet() -> Uncontrollable:
         "the program uses greenlets of its own (gevent, eventlet), which cannot be simulated; "
         "predict its threads without them"
     )
-    takeover.refusal = takeover.refusal or error
+    refusals.refusal = refusals.refusal or error
     return error
 
 

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any, cast
 
 from . import naming
+from .recorder import TOLD_APART
 from .takeover import is_library
 from .threads import VirtualThread
 from .trace import NOTHING, Header, ObjectInfo, Op, ThreadInfo, Trace, TraceBuilder
@@ -85,6 +86,8 @@ class TimedRun:
     disturbance: float = 0.0
     """The share of real time in which this process waited for a core: measured segments are that much too long."""
     trace: Trace | None = None
+    prioritised: bool = False
+    """Threads had priorities (``weft.priority``)."""
 
     @property
     def completed(self) -> bool:
@@ -157,7 +160,15 @@ class Record:
         """An operation took effect, or began to wait."""
         assert self.builder is not None
         outcome = int(result) if isinstance(result, int) and -(1 << 15) <= result < 1 << 15 else 0
-        extra = {"operation": operation.label} if op in (Op.REQUEST, Op.BLOCK) else None
+        extra: Any = None
+        if op in (Op.REQUEST, Op.BLOCK) or (op in (Op.ATOMIC, Op.CANCEL) and operation.label in TOLD_APART):
+            extra = {"operation": operation.label}
+            if op is Op.REQUEST and operation.timeout is not None:
+                extra["alive"] = True  # it ends by itself
+        elif op is Op.RELEASE and getattr(operation, "count", 1) > 1:
+            extra = {"count": getattr(operation, "count", 1)}
+        elif operation.timeout is not None and op in (Op.ACQUIRE, Op.JOIN, Op.RESULT):
+            extra = {"blocking": "timed" if operation.timeout else "try"}
         self.builder.add(thread, op, self._object(operation.target), location, time_ns, outcome, extra)
 
     def _object(self, primitive: Primitive) -> int:

@@ -30,8 +30,15 @@ class TimedScheduling(SimulatedWorld):
     ``_waiting`` has, by the target of their operations, the lanes that are blocked and not woken yet.
     """
 
-    def __init__(self, machine: Machine, record: Record, *, fifo: bool, scheduler_events: bool) -> None:
+    def __init__(
+        self, machine: Machine, record: Record, *, fifo: bool, scheduler_events: bool, inheritance: bool = False
+    ) -> None:
         super().__init__()
+        self.inheritance = inheritance
+        self.priorities: dict[Lane, int] = {}
+        """The priorities that threads were given; the machine's are higher where one is inherited."""
+        self._inheriting = False
+        """Inheritance was asked for and there are priorities."""
         self.machine = machine
         self.clock = machine.clock
         self.record = record
@@ -138,6 +145,35 @@ class TimedScheduling(SimulatedWorld):
             related = target.part_of()
             if related is not None:
                 self._changed(related)
+            if self._inheriting:
+                self._inherit()
+
+    def set_priority(self, lane: Lane, priority: int) -> None:
+        self.priorities[lane] = priority
+        self._inheriting = self.inheritance
+        if self._inheriting:
+            self._inherit()
+        else:
+            self.machine.prioritise(lane, priority)
+
+    def _inherit(self) -> None:
+        """Priority inheritance (Sha, Rajkumar, Lehoczky 1990): the owner of a lock is as important as whoever waits
+        for it, directly or behind other owners."""
+        effective = dict(self.priorities)
+        waits = [(lane, lane.operation) for lanes in self._waiting.values() for lane in lanes]
+        changed = True
+        while changed:
+            changed = False
+            for lane, operation in waits:
+                assert operation is not None
+                if operation.target.kind in _LOCK_KINDS:
+                    for owner in operation.wakers() or ():
+                        if effective.get(owner.context, 0) < effective.get(lane, 0):
+                            effective[owner.context] = effective.get(lane, 0)
+                            changed = True
+        for thread in self.threads:
+            other: Lane = thread.context
+            self.machine.prioritise(other, effective.get(other, 0))
 
     def _ended(self, lane: Lane) -> None:
         failure = lane.thread.failure
@@ -171,6 +207,8 @@ class TimedScheduling(SimulatedWorld):
             lanes.append(lane)
         leave = self._leave
         leave(lane, BLOCKED, self._on_wake)
+        if self._inheriting:
+            self._inherit()
 
     def _changed(self, target: Primitive) -> None:
         """Something happened to ``target``: wake those whose operation became possible."""
@@ -180,10 +218,13 @@ class TimedScheduling(SimulatedWorld):
         if target.kind in _LOCK_KINDS:
             # All wait for the same thing, so the first stands for all; a lock may have hundreds of waiters.
             lane = lanes[0]
+            if self.priorities:
+                # As the kernel's futex queues do it: by priority, in order of arrival among equals.
+                lane = max(lanes, key=lambda waiting: waiting.priority)
             operation = lane.operation
             assert operation is not None
             if operation.ready(lane.thread):
-                del lanes[0]
+                lanes.remove(lane)
                 if not lanes:
                     del self._waiting[target]
                 if self.fifo:
@@ -213,6 +254,8 @@ class TimedScheduling(SimulatedWorld):
         lanes.remove(lane)
         if not lanes:
             del self._waiting[target]
+        if self._inheriting:
+            self._inherit()
 
     def _hand_over(self, lane: Lane, operation: Operation) -> None:
         """Give the lock to the waiter while it is still off its core."""

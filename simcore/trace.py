@@ -163,7 +163,7 @@ class TraceError(Exception):
     """A file is not a trace, or not one this version can read. The message names the file and the rule."""
 
 
-_COLUMNS = [
+COLUMNS = [
     ("thread", "<i4"),
     ("operation", "<i2"),
     ("outcome", "<i2"),
@@ -172,6 +172,7 @@ _COLUMNS = [
     ("extra", "<i4"),
     ("time_ns", "<i8"),
 ]
+"""The columns of a trace: names and NumPy types, in the order of :meth:`Trace.rows`."""
 _Row = tuple[int, int, int, int, int, int, int]
 
 
@@ -261,7 +262,7 @@ class Trace:
         if self._columns is None:
             import numpy as np
 
-            self._columns = np.array(self._rows, dtype=_COLUMNS)
+            self._columns = np.array(self._rows, dtype=COLUMNS)
         return self._columns
 
     def __len__(self) -> int:
@@ -281,6 +282,15 @@ class Trace:
                 outcome,
                 None if extra == NOTHING else extras[extra],
             )
+
+    def rows(self) -> list[_Row]:
+        """The events as plain tuples: thread, operation, outcome, object, location, extra, time; -1 where there is none."""
+        rows: list[_Row] = self._rows if self._columns is None else self._columns.tolist()
+        return rows
+
+    def row(self, index: int) -> _Row:
+        """One event as a plain tuple; see :meth:`rows`."""
+        return self._rows[index] if self._columns is None else self._columns[index].item()
 
     def at(self, location: int) -> str:
         """``bank.py:12``, or an empty string."""
@@ -394,7 +404,7 @@ class TraceWriter:
         """Like :meth:`append`, from a builder's rows."""
         import numpy as np
 
-        self.append(np.array(rows, dtype=_COLUMNS))
+        self.append(np.array(rows, dtype=COLUMNS))
 
     def close(self) -> None:
         self._zip.close()
@@ -499,9 +509,9 @@ def _load_zip(path: Path, data: bytes) -> Trace:
             pending = content
         elif name.endswith(".columns.npy") and pending is not None:
             tables.extend(json.loads(pending))
-            chunks.append(np.load(io.BytesIO(content), allow_pickle=False).astype(_COLUMNS, casting="safe"))
+            chunks.append(np.load(io.BytesIO(content), allow_pickle=False).astype(COLUMNS, casting="safe"))
             pending = None
-    columns = np.concatenate(chunks) if chunks else np.array([], dtype=_COLUMNS)
+    columns = np.concatenate(chunks) if chunks else np.array([], dtype=COLUMNS)
     if note:
         note += f": read {len(columns)} events in {len(chunks)} whole chunks"
     return Trace(header, tables, columns, note)

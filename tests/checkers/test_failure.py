@@ -130,7 +130,7 @@ for thread in threads:
     finding = livelocks[0]
     assert (finding.kind, finding.certainty) == ("livelock", "observed")
     assert "kept running without progress" in finding.message
-    assert "prog.py:9" in finding.message
+    assert "a repeats prog.py:8-9; b repeats prog.py:8-9" in finding.message
     assert "400 steps" in finding.why
 
 
@@ -142,5 +142,35 @@ def test_a_livelock_from_a_trace_names_threads_and_places() -> None:
     for _ in range(40):
         builder.add(1, Op.ACQUIRE_FAILED, 0, place)
     finding = failure.livelock(builder.build(), 40)
-    assert finding.message == "spinner kept running without progress: spinner at hand.py:7"
+    assert finding.message == "spinner kept running without progress: spinner repeats hand.py:7"
     assert [thread.name for thread in finding.threads] == ["spinner"]
+
+
+def test_a_livelock_says_which_lines_repeat_and_what_they_look_at() -> None:
+    builder = TraceBuilder(Header("hand.py", "explored"))
+    builder.tables.threads += [ThreadInfo("main"), ThreadInfo("one", 0), ThreadInfo("other", 0)]
+    builder.tables.objects += [ObjectInfo("Lock", "left"), ObjectInfo("Lock", "right"), ObjectInfo("Event", "stop")]
+    at = [builder.tables.location("hand.py", line, "spin") for line in (5, 6, 7, 8)]
+    builder.add(2, Op.ATOMIC, 2, at[3])
+    for _ in range(30):
+        builder.add(1, Op.ACQUIRE, 0, at[0])
+        builder.add(2, Op.ATOMIC, 2, at[3])
+        builder.add(1, Op.ACQUIRE_FAILED, 1, at[1])
+        builder.add(1, Op.RELEASE, 0, at[2])
+    finding = failure.livelock(builder.build(), 120)
+    assert finding.message.endswith("one repeats hand.py:5-7; other repeats hand.py:8")
+    assert (
+        "one polls (acquire_failed of right); other polls (atomic of stop), always with the same answer" in finding.why
+    )
+    assert len(finding.steps) == 8
+
+
+def test_steps_that_never_repeat_are_no_loop() -> None:
+    builder = TraceBuilder(Header("hand.py", "explored"))
+    builder.tables.threads += [ThreadInfo("main"), ThreadInfo("walker", 0)]
+    builder.tables.objects.append(ObjectInfo("Event", "stop"))
+    for line in range(40):
+        builder.add(1, Op.ATOMIC, 0, builder.tables.location("hand.py", line, "walk"), outcome=line)
+    finding = failure.livelock(builder.build(), 40)
+    assert "repeats" not in finding.message
+    assert "polls" not in finding.why

@@ -106,3 +106,14 @@ def test_the_workers_of_a_pool_are_those_that_ran_its_tasks() -> None:
     assert found.started_task == {FUTURE}
     assert found.running_task == {}
     assert found.begun == {1}
+
+
+def test_a_wait_gives_back_a_lock_however_often_it_was_taken() -> None:
+    found = situation((1, Op.ACQUIRE, LOCK), (1, Op.ACQUIRE, LOCK), (1, Op.WAIT, CONDITION))
+    assert held(found, 1) == []
+
+
+def test_who_gives_back_what_another_took_makes_it_a_signal() -> None:
+    found = situation((1, Op.ACQUIRE, LOCK), (2, Op.RELEASE, LOCK), (1, Op.ACQUIRE, OTHER), (1, Op.RELEASE, OTHER))
+    assert found.signals == {LOCK}
+    assert found.mutexes == {OTHER}

@@ -234,7 +234,7 @@ def test_json_is_the_contract() -> None:
     values = json.loads(result.json())
     assert list(values) == [
         *("schema", "weft", "command", "target", "seed", "profile", "repeat", "seconds"),
-        *("base", "runs", "unfinished", "laws", "limits"),
+        *("base", "runs", "unfinished", "laws", "limits", "observed"),
     ]
     assert (values["schema"], values["command"], values["target"]) == (
         "weft.result/1",

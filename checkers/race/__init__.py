@@ -1,0 +1,1 @@
+"""Data races and lost updates in any trace: what orders two accesses, which accesses nothing orders, what to say."""
