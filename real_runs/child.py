@@ -51,11 +51,20 @@ def _prepare(job: dict[str, Any], answers: _Answers) -> Target | None:
     """The target, ready to run; None after the parent was told why not."""
     try:
         target = parse_target(job["target"], job.get("argv", ()))
-        target.prepare()
+        target.prepare(_instrument(job))
     except TargetError as error:
         answers.send({"status": "usage", "message": str(error)})
         return None
     return target
+
+
+def _instrument(job: dict[str, Any]) -> Any:
+    """What to rewrite, so that accesses to shared variables are seen; None for nothing."""
+    if not job.get("accesses"):
+        return None
+    from ..simcore.instrument import Instrument
+
+    return Instrument(tuple(job.get("instrument", ())))
 
 
 # Recording.
@@ -87,6 +96,7 @@ class _Recorded:
             profile=describe(),
         )
         self.recorder = log.Recorder(job["output"], header)
+        self.accesses = bool(job.get("accesses"))
         self.now = log.now
         self.limit_ns = int(job["timeout_seconds"] * 1e9)
         self.deadline_ns = 0
@@ -106,6 +116,11 @@ class _Recorded:
         atexit.register(self.finish)
         # Entered and never left: threads that outlive the main one are recorded to their end.
         self._lasting.enter_context(self.recording(recorder))
+        if self.accesses:
+            from .accesses import Accesses, note_looks
+
+            note_looks()
+            Accesses(recorder).install()
         self.deadline_ns = self.now() + self.limit_ns
         recorder.start_writer(self.look)
         main.add((main.index, Op.BEGIN, 0, row, NOTHING, NOTHING, self.now()))

@@ -1,4 +1,4 @@
-"""The event log of a real run: a list a thread, no lock on the way in, written out in chunks by a thread of its own.
+"""The event log of a real run: lists a thread, no lock on the way in, written out in chunks by a thread of its own.
 
 It knows traces and source locations; which operations are logged, and how the objects behave, is not its business.
 """
@@ -10,14 +10,15 @@ import os
 import sys
 import time
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
 from ..simcore import naming
 from ..simcore.takeover import is_library
-from ..simcore.trace import NOTHING, Header, Location, ObjectInfo, Op, Tables, ThreadInfo, TraceBuilder, TraceWriter
+from ..simcore.trace import COLUMNS, NOTHING, Header, Location, ObjectInfo, Op, Tables, ThreadInfo, TraceWriter
 
 Row = tuple[int, int, int, int, int, int, int]
 """Thread, operation, outcome, object, location, extra, time: a trace row, its time not yet relative to the start."""
@@ -40,13 +41,30 @@ class ThreadLog:
     ``ended`` after its last event: what :meth:`Recorder.stuck` reads from outside.
     """
 
-    __slots__ = ("add", "ended", "ident", "idle", "index", "pool", "requested", "rows", "waiting", "worker")
+    __slots__ = (
+        "add",
+        "ended",
+        "ident",
+        "idle",
+        "index",
+        "pool",
+        "put",
+        "requested",
+        "rows",
+        "stamped",
+        "waiting",
+        "worker",
+    )
 
     def __init__(self, index: int) -> None:
         self.index = index
         self.ident = _thread.get_ident()
         self.rows: list[Row] = []
         self.add = self.rows.append
+        self.stamped: list[int] = []
+        """For frequent events: the number of a known row (:meth:`Recorder.known_row`) and a time, in turn."""
+        # Takes the pair at once, so that a finalizer or signal handler that logs, too, cannot come in between.
+        self.put = self.stamped.extend
         self.waiting = False
         self.requested = NOTHING
         """The object of a request already logged, while a queue's loop waits several times for one operation."""
@@ -58,10 +76,14 @@ class ThreadLog:
 
 
 class _Here(_thread._local):  # pyright: ignore[reportPrivateUsage]
-    """``here.log`` is the running thread's log; threads that nobody announced get one at their first event."""
+    """``here.log`` is the running thread's log, ``here.put`` takes its frequent events.
+
+    Threads that nobody announced get one at their first event.
+    """
 
     def __init__(self, adopt: Callable[[], ThreadLog]) -> None:
         self.log = adopt()
+        self.put = self.log.put
 
 
 class Recorder:
@@ -77,9 +99,11 @@ class Recorder:
         self.logs: list[ThreadLog] = []
         self.origin_ns = now()
         self.events = 0
-        self._tables_lock = RealRLock()
+        self.tables_lock = RealRLock()
         self._writing = allocate_lock()
         self._extras: dict[Any, int] = {}
+        self._known: list[Row] = []
+        self._known_table: Any = None
         self._codes: dict[int, dict[int, int]] = {}
         self._made: dict[int, tuple[weakref.ref[Any], str, bool, str]] = {}
         self._paths: dict[int, str] = {}
@@ -116,13 +140,13 @@ class Recorder:
 
     def _new_log(self, index: int) -> ThreadLog:
         log = ThreadLog(index)
-        with self._tables_lock:
+        with self.tables_lock:
             self.logs.append(log)
         return log
 
     def register_thread(self, name: str, parent: int, daemon: bool, site: int = NOTHING) -> tuple[int, int]:
         """Add a thread and its object; returns both indices."""
-        with self._tables_lock:
+        with self.tables_lock:
             index = len(self.tables.threads)
             self.tables.threads.append(ThreadInfo(name, parent, daemon))
             return index, self.register("Thread", name, site, thread=index)
@@ -136,10 +160,11 @@ class Recorder:
         thread: int = NOTHING,
         capacity: int = 0,
         part_of: int = NOTHING,
+        generation: int = 0,
     ) -> int:
         """Add an object; returns its index."""
-        with self._tables_lock:
-            self.tables.objects.append(ObjectInfo(kind, name, site, 0, thread, capacity, part_of))
+        with self.tables_lock:
+            self.tables.objects.append(ObjectInfo(kind, name, site, generation, thread, capacity, part_of))
             return len(self.tables.objects) - 1
 
     def register_made(
@@ -155,7 +180,7 @@ class Recorder:
         name, many = ("", False) if frame is None else naming.creation_name(frame)
         place = self.place(site)
         fallback = kind if place is None else f"{kind} ({place})"
-        with self._tables_lock:
+        with self.tables_lock:
             index = self.register(kind, name or fallback, site, capacity=capacity, part_of=part_of)
             self._made[index] = (weakref.ref(made), name, many, fallback)
         return index
@@ -164,7 +189,7 @@ class Recorder:
 
     def look_for_names(self, roots: list[dict[str, Any]]) -> None:
         """Search variables for objects whose creating statement does not name them alone."""
-        with self._tables_lock:
+        with self.tables_lock:
             alive = [(index, row[0]()) for index, row in self._made.items() if index not in self._paths]
         wanted = {id(item): index for index, item in alive if item is not None}
         if wanted:
@@ -199,7 +224,7 @@ class Recorder:
         Different objects have different names, but a part (a condition's lock apart, a pool's future) may be called as
         its whole.
         """
-        with self._tables_lock:
+        with self.tables_lock:
             rows = sorted(self._made.items())
             objects = tuple(self.tables.objects)
         names: dict[int, str] = {}
@@ -220,11 +245,24 @@ class Recorder:
         """The index of an extra; ``key`` is its hashable short form, so that the JSON is made once."""
         found = self._extras.get(key)
         if found is None:
-            with self._tables_lock:
+            with self.tables_lock:
                 found = self._extras[key] = self.tables.extra(value)
         return found
 
+    def known_row(self, operation: int, target: int, location: int, outcome: int = 0, extra: int = NOTHING) -> int:
+        """A number for events that differ only in thread and time; ``log.put((number, now()))`` logs one of them.
+
+        A caller keeps the number: every call makes a new one.
+        """
+        with self.tables_lock:
+            self._known.append((0, operation, outcome, target, location, extra, 0))
+            return len(self._known) - 1
+
     # Source locations.
+
+    def hidden(self, code: CodeType) -> bool:
+        """Is this code not shown: the standard library's, or ours?"""
+        return self._hidden(code)
 
     def _hidden(self, code: CodeType) -> bool:
         known = self._codes.get(id(code))
@@ -240,7 +278,7 @@ class Recorder:
         name = code.co_filename
         # Generated code ("<string>": a dataclass's __init__) has no place to show; its caller has.
         hidden = name.startswith("<") or is_library(name)
-        with self._tables_lock:
+        with self.tables_lock:
             self._code_kept.append(code)  # keeps its id from being reused
             return self._codes.setdefault(id(code), _LIBRARY if hidden else {})
 
@@ -255,7 +293,7 @@ class Recorder:
             if known is not _LIBRARY:
                 found = known.get(frame.f_lasti)
                 if found is None:
-                    with self._tables_lock:
+                    with self.tables_lock:
                         found = known[frame.f_lasti] = self.tables.location(
                             code.co_filename, frame.f_lineno, code.co_qualname
                         )
@@ -265,7 +303,7 @@ class Recorder:
 
     def add_location(self, file: str, line: int, function: str) -> int:
         """The index of a place that is not a frame's."""
-        with self._tables_lock:
+        with self.tables_lock:
             return self.tables.location(file, line, function)
 
     def place(self, index: int) -> Location | None:
@@ -294,19 +332,16 @@ class Recorder:
         import numpy as np
 
         horizon_ns = now() - self.origin_ns
-        builder = TraceBuilder(self._header)
+        parts: list[Any] = [self._late] if self._late_count else []
         for log in tuple(self.logs):
-            count = len(log.rows)
-            if count:
-                builder.rows += log.rows[:count]
-                del log.rows[:count]
-        if not builder.rows and not self._late_count:
+            parts += self._taken_out(log)
+        if not parts:
             return
-        columns = builder.build(sort_by_time=True).columns
-        columns["time_ns"] -= self.origin_ns
-        if self._late_count:
-            columns = np.concatenate([self._late, columns])
-            columns = columns[np.argsort(columns["time_ns"], kind="stable")]
+        columns = np.concatenate(parts) if len(parts) > 1 else parts[0]
+        times = columns["time_ns"]
+        if not (times[1:] >= times[:-1]).all():
+            # Stable: each thread keeps its order, and what was late comes first.
+            columns = columns[np.argsort(times, kind="stable")]
         ready = len(columns)
         if not everything:
             ready = int(np.searchsorted(columns["time_ns"], horizon_ns, side="right"))
@@ -314,8 +349,33 @@ class Recorder:
         self._late_count = len(self._late)
         self.events += ready
         if ready:
-            with self._tables_lock:
+            with self.tables_lock:
                 self._writer.append(columns[:ready])
+
+    def _taken_out(self, log: ThreadLog) -> Iterator[Any]:
+        """What a thread logged until now, as columns, removed from its lists."""
+        import numpy as np
+
+        count = len(log.rows)
+        if count:
+            values = np.fromiter(chain.from_iterable(log.rows[:count]), np.int64).reshape(-1, 7)
+            del log.rows[:count]
+            columns = np.empty(count, COLUMNS)
+            for number, (name, _) in enumerate(COLUMNS):
+                columns[name] = values[:, number]
+            columns["time_ns"] -= self.origin_ns
+            yield columns
+        count = len(log.stamped)
+        if count:
+            pairs = np.fromiter(log.stamped[:count], np.int64, count).reshape(-1, 2)
+            del log.stamped[:count]
+            # Made after the events were taken out: every row they speak of is known by now.
+            if self._known_table is None or len(self._known_table) < len(self._known):
+                self._known_table = np.array(self._known, COLUMNS)
+            columns = self._known_table.take(pairs[:, 0])
+            columns["thread"] = log.index
+            columns["time_ns"] = pairs[:, 1] - self.origin_ns
+            yield columns
 
     def close(self) -> None:
         """Write the rest and finish the file. Safe to call twice; does nothing in a forked child."""
@@ -338,7 +398,8 @@ class Recorder:
         """A forked child shares the file but not the writer: it must neither write nor collect."""
         self._closed = True
         for log in self.logs:
-            log.add = _discard
+            log.add = log.put = _discard
+        self.here.put = _discard  # the child's only thread
 
     # Seen from outside.
 
@@ -364,10 +425,11 @@ class Recorder:
 
     def pending(self) -> int:
         """How many events there are, written or not: two equal answers mean that nothing happened in between."""
-        return self.events + self._late_count + sum(len(log.rows) for log in tuple(self.logs))
+        logged = sum(len(log.rows) + len(log.stamped) // 2 for log in tuple(self.logs))
+        return self.events + self._late_count + logged
 
 
-def _discard(row: Row) -> None:
+def _discard(row: Iterable[int]) -> None:
     return
 
 

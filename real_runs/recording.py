@@ -53,12 +53,16 @@ def record(
     *,
     version: str = "",
     quiet: bool = False,
+    accesses: bool = False,
+    instrument: Sequence[str] = (),
 ) -> Recording:
     """Run ``target`` once, for real, in a child process, and write its trace to ``output`` (``.weft`` or ``.jsonl``).
 
     While it runs, the trace grows in ``output`` + ``.part``, which can be read even when everything is killed.
     The program keeps its own standard streams (``quiet`` throws its output away). It is stopped after
     ``timeout_seconds``, and half a second after every one of its threads is blocked without a time limit.
+    ``accesses`` records accesses to variables that several threads touch, too, in the program's own modules and those
+    that ``instrument`` names.
 
     Raises:
         TargetError: the target cannot be found, read or called.
@@ -77,6 +81,8 @@ def record(
         "output": str(raw),
         "timeout_seconds": timeout_seconds,
         "weft": version,
+        "accesses": accesses,
+        "instrument": list(instrument),
     }
     sink = open(os.devnull, "wb") if quiet else None  # noqa: SIM115 - closed below
     begin = time.monotonic()
@@ -159,7 +165,7 @@ def _finish_file(raw: Path, output: Path, names: dict[str, str]) -> Trace:
     except TraceError as error:
         raw.unlink(missing_ok=True)
         raise RecordError(f"the program ended before anything was recorded ({error})") from error
-    columns = written.columns[np.argsort(written.columns["time_ns"], kind="stable")]
+    columns = _reads_later(written.columns[np.argsort(written.columns["time_ns"], kind="stable")])
     tables = _renamed(written.tables, names)
     trace = Trace(written.header, tables, columns, written.note)
     finished = output.with_name(f".{output.name}.new{output.suffix}")
@@ -167,6 +173,24 @@ def _finish_file(raw: Path, output: Path, names: dict[str, str]) -> Trace:
     os.replace(finished, output)
     raw.unlink()
     return trace
+
+
+def _reads_later(columns: Any) -> Any:
+    """Move each read of a variable to right before the next event of its thread.
+
+    It was stamped before it happened, and happened before that event; so it stands behind every write it may have seen.
+    """
+    import numpy as np
+
+    if not (columns["operation"] == Op.READ).any():
+        return columns
+    by_thread = np.argsort(columns["thread"], kind="stable")
+    times = columns["time_ns"].copy()
+    here, after = by_thread[:-1], by_thread[1:]
+    moved = (columns["operation"][here] == Op.READ) & (columns["thread"][here] == columns["thread"][after])
+    times[here[moved]] = columns["time_ns"][after[moved]]
+    columns["time_ns"] = times
+    return columns[np.argsort(times, kind="stable")]
 
 
 def _renamed(tables: Tables, names: dict[str, str]) -> Tables:
