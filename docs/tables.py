@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import weft
 from weft.checkers.rules import RULES, Rule
+from weft.explained import cured, example
 from weft.simcore import profile
 
 
@@ -39,8 +40,8 @@ def rules() -> str:
 
 
 def _section(rule: Rule) -> str:
-    lines = [f"## {rule.id} {rule.kind}", "", rule.meaning, "", "```python", rule.example, "```"]
-    return "\n".join([*lines, "", "The cure:", "", "```python", rule.cure, "```"])
+    lines = [f"## {rule.id} {rule.kind}", "", rule.meaning, "", "```python", example(rule.id).rstrip(), "```"]
+    return "\n".join([*lines, "", f"The cure: {rule.cure}", "", "```python", cured(rule.id).rstrip(), "```"])
 
 
 def api() -> str:

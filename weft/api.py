@@ -28,12 +28,17 @@ def check(
     timeout: float = 10.0,
     keep_going: bool = False,
     seed: int = 0,
+    races: bool = True,
+    strict_races: bool = False,
+    instrument: Sequence[str] = (),
     **parameters: Any,
 ) -> Result:
     """Explore the schedules of a program; see ``weft check``.
 
     A function is explored in this process: locks must be made inside it (or inside what it calls), since those made
-    earlier are real ones, which weft does not see. A string names a target that runs in a fresh child process.
+    earlier are real ones, which weft does not see. For that time the functions of its file run with hooks before their
+    accesses to shared variables. A string names a target that runs in a fresh child process. ``# weft: ignore[RULE]``
+    comments in the program count, ``[tool.weft]`` in a pyproject.toml is for the command line.
 
     Args:
         program: what to run; ``parameters`` are its keyword arguments.
@@ -42,6 +47,9 @@ def check(
         timeout: how many seconds one thread may run without reaching an operation.
         keep_going: explore on after the first finding.
         seed: of every random choice.
+        races: see accesses to shared variables, and look for data races.
+        strict_races: unordered accesses without a consequence are findings, not notes.
+        instrument: modules and packages to see accesses of besides the program's own.
 
     Raises:
         weft.checking.GaveUp: the first execution could not be completed.
@@ -50,6 +58,7 @@ def check(
         ValueError: an option out of its range.
     """
     from .checking import FunctionTarget, Options, check
+    from .suppressions import Suppressions
 
     options = Options(
         strategy=strategy,
@@ -60,13 +69,19 @@ def check(
         keep_going=keep_going,
         seed=seed,
         save=isinstance(program, str),
+        races=races,
+        strict_races=strict_races,
+        instrument=tuple(instrument),
     )
     if callable(program):
         checked = check(FunctionTarget(program), parameters, options)
         if checked.interrupted:
             raise KeyboardInterrupt
-        return checked.result
-    return _check_target(program, parameters, options)
+        result = checked.result
+    else:
+        result = _check_target(program, parameters, options)
+    Suppressions().apply(result)
+    return result
 
 
 def _check_target(program: str, parameters: dict[str, Any], options: Any) -> Result:

@@ -6,8 +6,10 @@ The command line runs this in a fresh child (weft.worker); tests and the Python 
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from time import perf_counter
@@ -16,6 +18,8 @@ from typing import Annotated, Any, Protocol, cast
 import msgspec
 
 from . import __version__
+from .checkers import shared
+from .checkers.exploration.directed import predict_and_confirm
 from .checkers.exploration.explore import (
     STRATEGIES,
     Budget,
@@ -27,8 +31,11 @@ from .checkers.exploration.explore import (
     record_problems,
 )
 from .checkers.finding import Finding, Result, Verdict
-from .simcore.target import check_parameters
+from .checkers.lock_order.report import same_waits
+from .simcore.in_place import rewritten_in_place
+from .simcore.target import Instrument, check_parameters
 from .simcore.trace import Header, Trace
+from .sources import program_files
 
 FAILURE_SCHEMA = "weft.failure/1"
 FAILURES = Path(".weft") / "failures"
@@ -47,6 +54,18 @@ class Runnable(Protocol):
     def run(self, parameters: dict[str, Any]) -> None: ...
 
     def names(self) -> list[tuple[str, dict[str, Any]]]: ...
+
+    def not_seen(self) -> list[str]:
+        """What of its code is not watched for accesses to shared variables, a sentence each."""
+        ...
+
+
+def _cache() -> Path | None:
+    """Where rewritten code is kept, per user; None where there is no home."""
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "weft" / "code"
+    except RuntimeError:
+        return None
 
 
 class GaveUp(Exception):
@@ -88,6 +107,10 @@ class Options:
             if value is not None and value <= 0:
                 raise ValueError(f"{name} is {value}; it must be more than 0")
 
+    def watching(self) -> Instrument | None:
+        """What ``Target.prepare`` has to rewrite."""
+        return Instrument(tuple(self.instrument), folder=_cache()) if self.races else None
+
     def budget(self) -> Budget:
         return Budget(
             max_executions=self.max_executions,
@@ -123,7 +146,19 @@ def check(
         TargetError: the target cannot be loaded or called.
         Divergence: the program does not repeat its own steps.
     """
+    with _watched(target, options):
+        return _check(target, parameters, options, argv, progress)
+
+
+def _check(
+    target: Runnable,
+    parameters: dict[str, Any],
+    options: Options,
+    argv: list[str] | None,
+    progress: Callable[[int, int, float], None] | None,
+) -> Checked:
     started = perf_counter()
+    loaded = set(sys.modules)
     header = Header(target.text, "explored", __version__, parameters, options.seed)
     exploration = explore(
         lambda: target.run(parameters),
@@ -131,16 +166,28 @@ def check(
         options.budget(),
         seed=options.seed,
         progress=None if progress is None else lambda now: progress(now.executions, now.steps, now.seconds),
+        races=options.races,
+        modules=target.names,
     )
     if exploration.gave_up and exploration.interrupted:
         raise KeyboardInterrupt(exploration.gave_up)
     if exploration.gave_up:
         raise GaveUp(exploration.gave_up)
     rows = record_problems(
-        lambda: target.run(parameters), exploration, header, target=_named(target), budget=options.budget()
+        lambda: target.run(parameters),
+        exploration,
+        header,
+        target=_named(target),
+        budget=options.budget(),
+        strict=options.strict_races,
+    )
+    forecast = (
+        []
+        if exploration.exhaustive or exploration.interrupted
+        else _lock_orders(target, parameters, header, options, rows)
     )
     traces = [recorded.trace for _, _, recorded in rows]
-    findings = [finding for finding, _, _ in rows]
+    findings = [finding for finding, _, _ in rows] + forecast
     unsaved = ""
     if options.save:
         for finding, problem, recorded in rows:
@@ -152,7 +199,10 @@ def check(
         traces = [
             record(lambda: target.run(parameters), (), header, target=_named(target), budget=options.budget()).trace
         ]
-    limits = [*exploration.limits, NO_ACCESSES]
+    limits = [*exploration.limits, *_unseen(target, options, loaded)]
+    notes: list[str] = []
+    if exploration.consequences is not None:
+        notes = exploration.consequences.notes(exploration.reported, exploration.exhaustive)
     if unsaved:
         limits.append(unsaved)
     if exploration.interrupted:
@@ -171,11 +221,65 @@ def check(
             seconds=round(perf_counter() - started, 3),
             engine=options.strategy,
             limits=limits,
+            notes=notes,
             findings=findings,
+            files=program_files(target, [recorded.trace for _, _, recorded in rows]),
         ),
         traces,
         exploration.interrupted,
     )
+
+
+def _lock_orders(
+    target: Runnable,
+    parameters: dict[str, Any],
+    header: Header,
+    options: Options,
+    rows: list[tuple[Finding, Problem, Recorded]],
+) -> list[Finding]:
+    """Where not every schedule was run: the deadlocks that the lock order of one run predicts (D002). Those reached by
+    steering the program go into ``rows``, unless exploration found them; the others are returned."""
+    forecast = predict_and_confirm(
+        lambda: target.run(parameters),
+        header,
+        target=_named(target),
+        budget=options.budget(),
+        accesses=options.races,
+    )
+    found = [finding for finding, _, _ in rows]
+    rows += (row for row in forecast.confirmed if not any(same_waits(other, row[0]) for other in found))
+    return [finding for finding in forecast.findings if finding.certainty == "predicted"]
+
+
+@contextmanager
+def _watched(target: Runnable, options: Options) -> Generator[None]:
+    """See the accesses of a function that was loaded without hooks; a target of the command line has them already."""
+    instrument = options.watching()
+    if instrument is None or not isinstance(target, FunctionTarget):
+        yield
+        return
+    with rewritten_in_place(target.function, instrument) as target.unseen:
+        yield
+
+
+def _unseen(target: Runnable, options: Options, loaded: set[str]) -> list[str]:
+    """What of the program's accesses to shared variables was not watched; ``loaded`` were imported before it ran."""
+    if not options.races:
+        return [NO_ACCESSES]
+    instrument = options.watching()
+    own = {name for name, _ in target.names()}
+    libraries: set[str] = set()
+    for name, module in [*sys.modules.items()]:
+        file = getattr(module, "__file__", None) or ""
+        top = name.partition(".")[0]
+        if name in loaded or name in own or top in loaded or "/site-packages/" not in file:
+            continue
+        if instrument is None or not instrument.matches(name):
+            libraries.add(top)
+    unseen = list(target.not_seen())
+    if libraries:
+        unseen.append(f"accesses inside {', '.join(sorted(libraries))} were not watched (--instrument NAME)")
+    return unseen
 
 
 def _named(target: Runnable) -> Any:
@@ -210,6 +314,8 @@ def _save(
         "finding": {"rule": finding.rule, "fingerprint": finding.fingerprint, "message": finding.message},
         "outcome": problem.outcome.value,
         "schedule": list(problem.schedule),
+        "visible": sorted(problem.visible),
+        "signature": list(problem.signature),
         "labels": recorded.labels,
     }
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
@@ -226,6 +332,11 @@ class _Failure(msgspec.Struct):
     labels: list[str]
     outcome: str
     argv: list[str] = []
+    visible: list[str] = []
+    signature: list[Any] = []
+
+
+_OPTIONAL = ("argv", "visible", "signature")
 
 
 def read_failure(path: Path) -> dict[str, Any]:
@@ -242,7 +353,7 @@ def read_failure(path: Path) -> dict[str, Any]:
         raise FailureFileError(f"{path} is not a failure file: it is not JSON, or cut short ({error})") from error
     if not isinstance(content, dict) or cast("dict[str, Any]", content).get("schema") != FAILURE_SCHEMA:
         raise FailureFileError(f'{path} is not a failure file: its "schema" must be {FAILURE_SCHEMA!r}')
-    missing = [key for key in _Failure.__struct_fields__[:-1] if key not in content]
+    missing = [key for key in _Failure.__struct_fields__ if key not in (*_OPTIONAL, *content)]
     if missing:
         raise FailureFileError(f"{path} is not a whole failure file: it has no {', '.join(missing)}")
     try:
@@ -252,7 +363,8 @@ def read_failure(path: Path) -> dict[str, Any]:
         raise FailureFileError(f"{path} is not a whole failure file: {error}") from error
     if unknown:
         raise FailureFileError(f"{path} has options this version does not know: {', '.join(sorted(unknown))}")
-    return {**cast("dict[str, Any]", content), "options": asdict(whole.options), "argv": whole.argv}
+    given = {key: getattr(whole, key) for key in _OPTIONAL}
+    return {**cast("dict[str, Any]", content), "options": asdict(whole.options), **given}
 
 
 def replay(target: Runnable, failure: Mapping[str, Any], *, pdb: bool = False) -> Checked:
@@ -265,14 +377,18 @@ def replay(target: Runnable, failure: Mapping[str, Any], *, pdb: bool = False) -
     parameters = dict(failure["parameters"])
     started = perf_counter()
     header = Header(target.text, "explored", __version__, parameters, options.seed)
-    recorded = record(
-        lambda: target.run(parameters),
-        tuple(failure["schedule"]),
-        header,
-        target=_named(target),
-        labels=list(failure["labels"]),
-        budget=options.budget(),
-    )
+    with _watched(target, options):
+        recorded = record(
+            lambda: target.run(parameters),
+            tuple(failure["schedule"]),
+            header,
+            target=_named(target),
+            labels=list(failure["labels"]),
+            budget=options.budget(),
+            visible=frozenset(failure.get("visible", ())) if options.races else None,
+            fresh=True,
+        )
+    findings = shared.find(recorded.trace, tuple(failure.get("signature") or ("",))) or recorded.findings
     if pdb:
         _post_mortem(recorded)
     return Checked(
@@ -282,14 +398,14 @@ def replay(target: Runnable, failure: Mapping[str, Any], *, pdb: bool = False) -
             target=target.text,
             seed=options.seed,
             parameters=parameters,
-            verdict="findings" if recorded.findings else "incomplete",
+            verdict="findings" if findings else "incomplete",
             exhaustive=False,
             executions=1,
             steps=recorded.execution.steps,
             seconds=round(perf_counter() - started, 3),
             engine="replay",
             limits=["one recorded schedule was repeated"],
-            findings=recorded.findings,
+            findings=findings,
         ),
         [recorded.trace],
     )
@@ -313,6 +429,7 @@ class FunctionTarget:
 
     function: Callable[..., Any]
     text: str = ""
+    unseen: list[str] = field(default_factory=lambda: list[str]())
 
     def __post_init__(self) -> None:
         module = getattr(self.function, "__module__", "?")
@@ -321,6 +438,9 @@ class FunctionTarget:
     def run(self, parameters: dict[str, Any]) -> None:
         check_parameters(self.text, self.function, parameters)
         self.function(**parameters)
+
+    def not_seen(self) -> list[str]:
+        return self.unseen
 
     def names(self) -> list[tuple[str, dict[str, Any]]]:
         module = sys.modules.get(getattr(self.function, "__module__", ""))

@@ -1,4 +1,7 @@
-"""The command line: options in, exit codes out. Each command leaves the doing to others."""
+"""The command line: options in, exit codes out. Each command leaves the doing to others.
+
+Here is what commands share, the way in, and the two short commands; the others register themselves.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,12 @@ import sys
 import tempfile
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from . import __version__
-
-if TYPE_CHECKING:
-    from .checkers.finding import Result
 
 FOUND, USAGE, INTERNAL, GAVE_UP, INTERRUPTED = 1, 2, 3, 4, 130
 
@@ -171,167 +170,6 @@ def cli() -> None:
 
 
 @cli.command(context_settings=HELP)
-@target_options
-@output_options
-@click.option(
-    "--strategy",
-    type=click.Choice(["dpor", "random", "pct", "pos", "once"]),
-    default="dpor",
-    show_default=True,
-    help="Who moves next.",
-)
-@click.option("--max-executions", type=click.IntRange(1), metavar="N", help="Stop after N executions.")
-@click.option(
-    "--max-seconds",
-    type=click.FloatRange(0, min_open=True),
-    default=60.0,
-    show_default=True,
-    metavar="S",
-    help="Stop after S seconds.",
-)
-@click.option(
-    "--max-steps",
-    type=click.IntRange(1),
-    default=20_000,
-    show_default=True,
-    metavar="N",
-    help="Cut an execution after N steps.",
-)
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0, min_open=True),
-    default=10.0,
-    show_default=True,
-    metavar="S",
-    help="How long one thread may run without a lock, queue, sleep …",
-)
-@click.option("--keep-going", is_flag=True, help="Explore on after a finding.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "github"]),
-    default="text",
-    show_default=True,
-    help="How findings are printed.",
-)
-def check(
-    target: str | None,
-    args: tuple[str, ...],
-    module: str | None,
-    settings: tuple[str, ...],
-    seed: int,
-    json_file: str | None,
-    html: str | None,
-    quiet: bool,
-    strategy: str,
-    form: str,
-    **limits: Any,
-) -> None:
-    """Explore the schedules of TARGET; report deadlocks, failures, livelocks.
-
-    \b
-    Examples:
-      weft check examples/dining_deadlocking.py
-      weft check service.py:main --set workers=2 --json result.json
-
-    TARGET is path.py, path.py:function, package.module:function or -m package.
-    Exit codes: 0 nothing found, 1 findings, 2 wrong usage, 4 gave up, 130 interrupted.
-    """
-    from . import text as text_form
-    from .checking import Options
-
-    text, argv = chosen_target(target, module, args)
-    combinations = parse_settings(settings)
-    options = Options(strategy=strategy, seed=seed, traces=html is not None, **limits)
-    with written(json_file, html), tempfile.TemporaryDirectory(prefix="weft-") as scratch:
-        results: list[Result] = []
-        files: list[list[str]] = []
-        interrupted = False
-        for number, parameters in enumerate(combinations):
-            place = Path(scratch) / str(number)
-            place.mkdir()
-            result, traces, stopped = run_check(text, argv, parameters, options, str(place), quiet)
-            results.append(result)
-            files.append(traces)
-            interrupted |= stopped
-            if stopped:
-                break
-        merged = merge(results, combinations)
-        import msgspec
-
-        write_json(json_file, msgspec.to_builtins(merged))
-        if not quiet and json_file != "-":
-            click.echo(text_form.render_github(merged) if form == "github" else text_form.render(merged))
-        if html is not None:
-            write_report(html, f"weft check {text}", results, files)
-    if interrupted:
-        raise click.exceptions.Exit(INTERRUPTED)
-    raise click.exceptions.Exit(FOUND if merged.findings else 0)
-
-
-def run_check(
-    target: str, argv: list[str], parameters: dict[str, Any], options: Any, traces_in: str, quiet: bool
-) -> tuple[Result, list[str], bool]:
-    """One check in a child process; (result, trace files, interrupted)."""
-    import msgspec
-
-    from .checkers.finding import Result
-    from .process import ChildError, run_job
-
-    job = {
-        "command": "check",
-        "target": target,
-        "argv": argv,
-        "parameters": parameters,
-        "options": asdict(options),
-        "quiet": True,
-        "traces_in": traces_in if options.traces else "",
-    }
-    with progress_line(quiet) as progress:
-        try:
-            answer = run_job(
-                job, limit_s=options.max_seconds, stall_s=options.timeout, seed=options.seed, progress=progress
-            )
-        except ChildError as error:
-            stop(str(error), error.code)
-    return msgspec.convert(answer["result"], Result), answer["traces"], answer["interrupted"]
-
-
-def merge(results: list[Result], combinations: list[dict[str, Any]]) -> Result:
-    """The results of a sweep as one; a single result is itself."""
-    if len(combinations) == 1:
-        return results[0]
-    first = results[0]
-    findings = {finding.fingerprint: finding for result in reversed(results) for finding in result.findings}
-    exhaustive = all(result.exhaustive for result in results) and len(results) == len(combinations)
-    swept: dict[str, Any] = {}
-    for name in combinations[0]:
-        values = list(dict.fromkeys(combination[name] for combination in combinations))
-        swept[name] = values if len(values) > 1 else values[0]
-    first.parameters = swept
-    first.findings = list(findings.values())
-    first.exhaustive = exhaustive
-    first.verdict = "findings" if findings else "clean" if exhaustive else "incomplete"
-    first.executions = sum(result.executions for result in results)
-    first.steps = sum(result.steps for result in results)
-    first.seconds = round(sum(result.seconds for result in results), 3)
-    first.limits = list(dict.fromkeys(limit for result in results for limit in result.limits))
-    return first
-
-
-def write_report(html: str, title: str, results: list[Result], files: list[list[str]]) -> None:
-    """The HTML report of checks, with the traces behind their findings."""
-    from .report import Report
-    from .simcore.trace import load
-
-    report = Report(title)
-    for result, traces in zip(results, files, strict=True):
-        report.add_check(result, [load(path) for path in traces])
-    with writing(html):
-        report.write(html)
-
-
-@cli.command(context_settings=HELP)
 @click.argument("failure", type=click.Path(dir_okay=False))
 @output_options
 @click.option("--pdb", is_flag=True, help="Open the debugger where the thread failed.")
@@ -351,6 +189,7 @@ def replay(failure: str, json_file: str | None, html: str | None, quiet: bool, p
     from . import text as text_form
     from .checkers.finding import Result
     from .checking import FailureFileError, read_failure
+    from .cli_check import write_report
     from .process import ChildError, run_job
 
     try:
@@ -394,36 +233,46 @@ def replay(failure: str, json_file: str | None, html: str | None, quiet: bool, p
 
 @cli.command(context_settings=HELP)
 @click.argument("rule", required=False)
-def explain(rule: str | None) -> None:
-    """Say what a rule means, with an example and its cure.
+@click.option("--example", "only", flag_value="example", help="Print just the program that has the bug.")
+@click.option("--cured", "only", flag_value="cured", help="Print just the program without it.")
+def explain(rule: str | None, only: str | None) -> None:
+    """Say what a rule means, with a program that has the bug and its cure.
 
     \b
     Examples:
       weft explain D001
+      weft explain R002 --example > r002.py && weft check r002.py
       weft explain            (lists every rule)
     """
+    from . import explained
     from .checkers.rules import RULES
-    from .checkers.rules import explain as explain_rule
+    from .configuration import unknown_rule
 
     if rule is None:
+        if only is not None:
+            stop(f"--{only} of which rule? write e.g. weft explain R002 --{only}")
         for item in RULES.values():
             note = "" if item.since != "planned" else "  (planned)"
             click.echo(f"{item.id}  {item.kind}{note}")
         return
     found = RULES.get(rule.upper())
     if found is None:
-        import difflib
-
-        near = difflib.get_close_matches(rule.upper(), RULES, 1)
-        stop(f"no rule {rule!r}" + (f"; did you mean {near[0]}?" if near else "; `weft explain` lists them"))
-    click.echo(explain_rule(found))
+        stop(unknown_rule(rule))
+    if only is None:
+        click.echo(explained.explain(found))
+    elif found.since == "planned":
+        stop(f"{found.id} is reserved: this version does not look for it, so there is no program to show")
+    else:
+        click.echo(explained.example(found.id) if only == "example" else explained.cured(found.id), nl=False)
 
 
 def main() -> None:
     """Entry point of the ``weft`` command; no exception of ours reaches the user as a traceback."""
-    from . import cli_scaling
+    from . import cli_check, cli_scaling, cli_traces
 
+    cli_check.register(cli)
     cli_scaling.register(cli)
+    cli_traces.register(cli)
     try:
         code = int(cli(standalone_mode=False, prog_name="weft") or 0)
     except click.UsageError as error:

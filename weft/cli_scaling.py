@@ -361,6 +361,7 @@ def calibrate(output: str, seconds: float, quiet: bool) -> None:
     "--perfetto", type=click.Path(dir_okay=False), metavar="FILE", help="Write the timeline for Perfetto too."
 )
 @click.option("--html", type=click.Path(dir_okay=False), metavar="FILE", help="Write a report with the timeline.")
+@click.option("--accesses", is_flag=True, help="Record accesses to shared variables too: slower, and shows races.")
 @click.option("--quiet", "-q", is_flag=True, help="Throw the program's own output away.")
 def record(
     target: str | None,
@@ -372,6 +373,7 @@ def record(
     timeout: float,
     perfetto: str | None,
     html: str | None,
+    accesses: bool,
     quiet: bool,
 ) -> None:
     """Run TARGET for real, on real threads, and record what it does with locks, queues and threads.
@@ -393,7 +395,9 @@ def record(
         stop("record runs the program once; give one value for each --set")
     with written(output, perfetto, html):
         try:
-            recording = record_run(text, combinations[0], output, timeout, argv, version=__version__, quiet=quiet)
+            recording = record_run(
+                text, combinations[0], output, timeout, argv, version=__version__, quiet=quiet, accesses=accesses
+            )
         except (TargetError, RecordError) as error:
             stop(str(error))
     click.echo(recording.message, err=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from weft.simcore.prediction import PredictedRun, Prediction, UnfinishedRun
+from weft.simcore.prediction import Observed, PredictedRun, Prediction, UnfinishedRun
 
 from .wording import fixed_parameters, number, parameters, without, wrapped
 
@@ -30,6 +30,8 @@ def render(prediction: Prediction) -> str:
         lines += _bottlenecks(prediction.runs) + _latencies(prediction.runs) + _laws(prediction)
     for run in prediction.unfinished:
         lines += ["", *_unfinished(run)]
+    for observed in prediction.observed:
+        lines += ["", *_observed(observed)]
     if prediction.limits:
         lines += ["", "limits:"]
         for limit in prediction.limits:
@@ -50,6 +52,7 @@ def _varying(prediction: Prediction) -> tuple[dict[str, Any], Prediction]:
         base=without(prediction.base, fixed),
         runs=without(prediction.runs, fixed),
         unfinished=without(prediction.unfinished, fixed),
+        observed=without(prediction.observed, fixed),
     )
 
 
@@ -140,4 +143,15 @@ def _unfinished(run: UnfinishedRun) -> list[str]:
     lines = wrapped(f"{_place(run)}, GIL {'on' if run.gil else 'off'}: {run.reason}")
     for sentence in run.stuck:
         lines += wrapped(sentence, "  - ", "    ")
+    return lines
+
+
+def _observed(observed: Observed) -> list[str]:
+    """Each finding of a configuration: rule, what happened, why, and what helps."""
+    where = f"{_place(observed)}, GIL {'on' if observed.gil else 'off'}"
+    lines: list[str] = []
+    for finding in observed.findings:
+        lines += wrapped(f"{finding['rule']} {finding['kind']} ({finding['certainty']}) with {where}:")
+        lines += wrapped(finding["message"], "  ", "  ")
+        lines += wrapped(finding["why"], "  ", "  ") + wrapped(finding["suggestion"], "  ", "  ")
     return lines

@@ -10,7 +10,7 @@ from . import __version__
 from .checking import Runnable
 from .simcore import profile as profiles
 from .simcore import world as _world
-from .simcore.prediction import Configuration, Prediction, PredictionError, predict, timeline
+from .simcore.prediction import Configuration, Observed, Prediction, PredictionError, predict, timeline
 from .simcore.profile import Profile
 from .simcore.target import Target, check_parameters
 from .simcore.timed import TimedWorld
@@ -39,16 +39,17 @@ def predict_target(
     profile: Profile,
     repeat: int,
     seed: int,
+    inheritance: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Prediction:
-    """Predict a target in every configuration.
+    """Predict a target in every configuration; those of a program with priorities are also looked at for inversions.
 
     Raises:
         PredictionError: the program failed, or did what cannot be simulated.
         TargetError: the target cannot be loaded or called.
     """
     try:
-        return predict(
+        prediction = predict(
             runner(target),
             configurations,
             profile=profile,
@@ -56,10 +57,41 @@ def predict_target(
             seed=seed,
             target=target.text,
             weft=__version__,
+            inheritance=inheritance,
             progress=progress,
         )
+        return _observed(target, prediction, profile, seed, inheritance)
     except PredictionError as error:
         raise _cause(error) from error
+
+
+def _observed(target: Runnable, prediction: Prediction, profile: Profile, seed: int, inheritance: bool) -> Prediction:
+    """The prediction with what one more run of each configuration with priorities shows to the checkers."""
+    from msgspec import to_builtins
+    from msgspec.structs import replace
+
+    from .checkers import priority, starvation
+
+    observed: list[Observed] = []
+    for run in prediction.runs:
+        if run.prioritised:
+            configuration = Configuration(run.params, run.cores, run.gil)
+            trace = timeline(
+                runner(target), configuration, profile=profile, seed=seed, target=target.text, inheritance=inheritance
+            )
+            inverted = priority.find(trace)
+            kept_off = {thread.name for finding in inverted for thread in finding.threads if thread.state == "ready"}
+            starved = [
+                finding
+                for finding in starvation.find(trace)
+                if finding.threads[0].waits is not None or finding.threads[0].name not in kept_off
+            ]
+            findings = [*inverted, *starved]
+            if findings:
+                observed.append(
+                    Observed(params=run.params, cores=run.cores, gil=run.gil, findings=to_builtins(findings))
+                )
+    return replace(prediction, observed=observed) if observed else prediction
 
 
 def _cause(error: PredictionError) -> Exception:
@@ -75,8 +107,15 @@ def predict_in_process(target: Target, job: dict[str, Any], progress: Callable[[
 
     profile = profiles.Profile(**job["profile"])
     configurations = [Configuration(**values) for values in job["configurations"]]
+    inheritance = bool(job.get("inheritance"))
     prediction = predict_target(
-        target, configurations, profile=profile, repeat=job["repeat"], seed=job["seed"], progress=progress
+        target,
+        configurations,
+        profile=profile,
+        repeat=job["repeat"],
+        seed=job["seed"],
+        inheritance=inheritance,
+        progress=progress,
     )
     files: list[str] = []
     if job.get("traces_in"):
@@ -86,7 +125,14 @@ def predict_in_process(target: Target, job: dict[str, Any], progress: Callable[[
                 number in job["timelines"]
                 and (str(configuration.params), configuration.cores, configuration.gil) in done
             ):
-                trace = timeline(runner(target), configuration, profile=profile, seed=job["seed"], target=target.text)
+                trace = timeline(
+                    runner(target),
+                    configuration,
+                    profile=profile,
+                    seed=job["seed"],
+                    target=target.text,
+                    inheritance=inheritance,
+                )
                 path = Path(job["traces_in"]) / f"{number}.weft"
                 trace.save(path)
                 files.append(str(path))

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -20,9 +20,9 @@ _GRACE_S = 5.0
 """How long after its own limits a child may still need to put its answer together."""
 
 
-_STACK_SHARE = 0.2
-"""The child notes its stack at every fifth of the time it is given: it starts to count later than we do, and the last
-note must come before we stop it."""
+_NOTE_S = 0.5
+"""How long a child that will be killed has to note its stack, which it does on SIGUSR2. It is not asked any earlier: a
+stack that another thread reads while greenlets switch may not be there any more, and the child dies of it."""
 
 
 class ChildError(Exception):
@@ -56,8 +56,7 @@ def run_job(
         stack_file = os.path.join(scratch, "stack")
         read_end, write_end = os.pipe()
         limit_s += stall_s + 2 * _GRACE_S
-        patience_s = silence_s or limit_s
-        job = {**job, "reply": write_end, "stack_file": stack_file, "stack_after_s": _STACK_SHARE * patience_s}
+        job = {**job, "reply": write_end, "stack_file": stack_file}
         job_file = Path(scratch) / "job.json"
         job_file.write_text(json.dumps(job), encoding="utf-8")
         interactive = bool(job.get("pdb"))
@@ -138,6 +137,9 @@ def _listen(
             if not data and interrupted:
                 raise KeyboardInterrupt
             if not ready:
+                child.send_signal(signal.SIGUSR2)
+                with suppress(subprocess.TimeoutExpired):
+                    child.wait(_NOTE_S)
                 child.kill()
                 return {}
             if not data:

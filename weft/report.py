@@ -18,7 +18,18 @@ import msgspec
 
 from . import __version__
 from .checkers.finding import Result
-from .report_findings import FINDINGS_MAX, Headline, Shown, command_line, command_of, headline, shown, spent, verdict
+from .report_findings import (
+    FINDINGS_MAX,
+    Headline,
+    Shown,
+    command_line,
+    command_of,
+    headline,
+    set_aside,
+    shown,
+    spent,
+    verdict,
+)
 from .report_palette import style_sheet
 from .report_scaling import (
     BARS_MAX,
@@ -63,6 +74,8 @@ class CheckSection:
     spent: str
     findings: list[Shown]
     hidden: int
+    suppressed: list[tuple[str, str, str]]
+    """Rule, sentence, and by what it was set aside."""
     timelines: list[tuple[int, Timeline]]
     """By the position of the finding they belong to."""
 
@@ -329,6 +342,7 @@ def _check_section(anchor: str, name: str, result: Result, traces: list[Trace], 
             shown(finding, f"{anchor}f{number}") for number, finding in enumerate(result.findings[:FINDINGS_MAX], 1)
         ],
         hidden=max(len(result.findings) - FINDINGS_MAX, 0),
+        suppressed=[set_aside(finding) for finding in result.suppressed],
         timelines=[(number, timeline(trace, shapes_max)) for number, trace in enumerate(traces) if len(trace)],
     )
 

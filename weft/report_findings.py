@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from .checkers.finding import Finding, Result, Step
+from .checkers.finding import Finding, Result, Step, Suppressed
 from .report_svg import Markup
 from .report_waits import draw, find_cycle
+from .wording import counted
 
 FINDINGS_MAX = 40
 """Findings drawn in full; nobody reads more, and the page stays under its size."""
@@ -86,13 +87,16 @@ def _rows(steps: list[Step], threads: list[str]) -> list[Row]:
     return rows
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def set_aside(finding: Suppressed) -> tuple[str, str, str]:
+    """A suppressed finding in a line: rule, kind and sentence, by what and why it does not count."""
+    cause = finding.suppression
+    by = f"{cause.text} at {cause.at}" if cause.at else cause.text
+    return finding.rule, f"{finding.kind}: {finding.message}", f"{by}: {cause.reason}" if cause.reason else by
 
 
 def spent(result: Result) -> str:
     """How much was run: ``7 executions, 166 steps, 0.36 s, dpor``."""
-    counts = f"{_count(result.executions, 'execution')}, {_count(result.steps, 'step')}"
+    counts = f"{counted(result.executions, 'execution')}, {counted(result.steps, 'step')}"
     return f"{counts}, {result.seconds:.2f} s, {result.engine}"
 
 
@@ -102,10 +106,17 @@ def headline(result: Result, name: str, anchor: str) -> Headline:
     if result.findings:
         kinds = ", ".join(dict.fromkeys(f"{finding.rule} {finding.kind}" for finding in result.findings))
         count = len(result.findings)
-        return Headline("bad", _count(count, "finding"), name, kinds, detail, anchor)
+        return Headline("bad", counted(count, "finding"), name, kinds + _aside([result]), detail, anchor)
     if result.verdict == "clean":
-        return Headline("good", "clean", name, "no problem in any schedule", detail, anchor)
-    return Headline("warn", "incomplete", name, "nothing found, but not every schedule was run", detail, anchor)
+        return Headline("good", "clean", name, f"no problem in any schedule{_aside([result])}", detail, anchor)
+    text = f"nothing found, but not every schedule was run{_aside([result])}"
+    return Headline("warn", "incomplete", name, text, detail, anchor)
+
+
+def _aside(results: list[Result]) -> str:
+    """What a verdict must not keep silent about."""
+    number = sum(len(result.suppressed) for result in results)
+    return f", {number} suppressed" if number else ""
 
 
 def verdict(results: list[Result]) -> tuple[str, str]:
@@ -118,11 +129,11 @@ def verdict(results: list[Result]) -> tuple[str, str]:
         kinds: dict[str, int] = {}
         for finding in findings:
             kinds[finding.kind] = kinds.get(finding.kind, 0) + 1
-        words = ", ".join(_count(number, kind.replace("-", " ")) for kind, number in kinds.items())
+        words = ", ".join(counted(number, kind.replace("-", " ")) for kind, number in kinds.items())
         return f"{len(findings)} problems found: {words}", "bad"
     if all(result.verdict == "clean" for result in results):
-        return "No problem in any schedule", "good"
-    return "Nothing found, but not every schedule was run", "warn"
+        return f"No problem in any schedule{_aside(results)}", "good"
+    return f"Nothing found, but not every schedule was run{_aside(results)}", "warn"
 
 
 def command_of(result: Result) -> str:

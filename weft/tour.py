@@ -76,7 +76,7 @@ def _size(models: Any) -> dict[str, Any]:
 
 def _check(target: str, scratch: str) -> tuple[Result, list[Trace]]:
     from .checking import Options
-    from .cli import run_check
+    from .cli_check import run_check
     from .simcore.trace import load
     from .text import render
 

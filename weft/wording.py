@@ -30,6 +30,16 @@ def wrapped(text: str, first: str = "", rest: str | None = None) -> list[str]:
     return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
 
 
+def cut(line: str, width: int) -> str:
+    """At most ``width`` columns of it."""
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 finding``, ``1,024 findings``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def number(value: float) -> str:
     """Four significant digits, never an exponent."""
     if value >= 1000:

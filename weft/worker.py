@@ -56,10 +56,10 @@ def _serve(job: dict[str, Any], reply: _Reply) -> int:
 
     place = job.get("stack_file")
     if place:
-        faulthandler.dump_traceback_later(job["stack_after_s"], file=open(place, "w"), repeat=True)  # noqa: SIM115
+        faulthandler.register(signal.SIGUSR2, file=open(place, "w"))  # noqa: SIM115
     try:
         target = parse_target(job["target"], job["argv"])
-        target.prepare()
+        target.prepare(_watching(job))
         quiet_garbage()
         if job["quiet"]:
             _silence()
@@ -67,6 +67,7 @@ def _serve(job: dict[str, Any], reply: _Reply) -> int:
             "check": lambda: _check(job, target, reply),
             "replay": lambda: _replay(job, target, reply),
             "predict": lambda: _predict(job, target, reply),
+            "locks": lambda: _locks(job, target, reply),
         }
         signal.pthread_sigmask(
             signal.SIG_UNBLOCK, {signal.SIGINT}
@@ -82,6 +83,17 @@ def _serve(job: dict[str, Any], reply: _Reply) -> int:
     except (Interrupted, KeyboardInterrupt):
         reply.send({"error": "interrupted", "code": INTERRUPTED})
         return INTERRUPTED
+
+
+def _watching(job: dict[str, Any]) -> Any:
+    """What to rewrite: what a check was asked for, or what it was when a failure was found."""
+    from .checking import Options, read_failure
+
+    if job["command"] in ("check", "locks"):
+        return Options(**job["options"]).watching()
+    if job["command"] == "replay":
+        return Options(**read_failure(Path(job["failure"]))["options"]).watching()
+    return None
 
 
 def _silence() -> None:
@@ -114,6 +126,13 @@ def _replay(job: dict[str, Any], target: Any, reply: _Reply) -> int:
 
     failure = read_failure(Path(job["failure"]))
     _send(replay(target, failure, pdb=job.get("pdb", False)), job, reply)
+    return OK
+
+
+def _locks(job: dict[str, Any], target: Any, reply: _Reply) -> int:
+    from .locking import answer
+
+    reply.send(answer(target, job))
     return OK
 
 

@@ -83,7 +83,7 @@ def test_clean_says_what_was_not_looked_for() -> None:
     result = check(FunctionTarget(transfers), {"crossed": False}, Options()).result
     assert (result.verdict, result.exhaustive, result.executions) == ("clean", True, 2)
     assert result.parameters == {"crossed": False}
-    assert result.limits == [NO_ACCESSES]
+    assert result.limits == []
     assert not Path(".weft").exists()
 
 
@@ -91,6 +91,61 @@ def test_bounded_is_incomplete_and_says_by_what() -> None:
     result = check(FunctionTarget(transfers), {"crossed": False}, Options(max_executions=1)).result
     assert (result.verdict, result.exhaustive) == ("incomplete", False)
     assert "stopped after 1 executions (--max-executions)" in result.limits
+
+
+class Counter:
+    def __init__(self) -> None:
+        self.value = 0
+
+    def add(self) -> None:
+        self.value += 1
+
+
+def counting(locked: bool = False) -> None:
+    counter, lock = Counter(), threading.Lock()
+
+    def add() -> None:
+        if locked:
+            with lock:
+                counter.add()
+        else:
+            counter.add()
+
+    threads = [threading.Thread(target=add) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_a_lost_update_in_a_function_of_this_process() -> None:
+    code = Counter.add.__code__
+    result = check(FunctionTarget(counting), {}, Options()).result
+    assert [(finding.rule, finding.certainty) for finding in result.findings] == [("R002", "confirmed")]
+    assert (result.exhaustive, result.executions, result.limits) == (True, 4, [])
+    assert Counter.add.__code__ is code
+    assert check(FunctionTarget(counting), {"locked": True}, Options()).result.verdict == "clean"
+
+
+def test_without_races_the_limit_says_so() -> None:
+    result = check(FunctionTarget(counting), {}, Options(races=False)).result
+    assert (result.verdict, result.executions, result.limits) == ("clean", 1, [NO_ACCESSES])
+
+
+def test_a_lost_update_is_replayed_from_its_file() -> None:
+    (finding,) = check(FunctionTarget(counting), {}, Options()).result.findings
+    again = replay(FunctionTarget(counting), read_failure(Path(finding.replay))).result
+    assert [(other.rule, other.message, other.steps) for other in again.findings] == [
+        (finding.rule, finding.message, finding.steps)
+    ]
+
+
+def test_where_not_every_schedule_is_run_the_lock_order_predicts() -> None:
+    result = check(FunctionTarget(transfers), {}, Options(strategy="once")).result
+    assert [(finding.rule, finding.certainty) for finding in result.findings] == [("D002", "confirmed")]
+    (again,) = replay(FunctionTarget(transfers), read_failure(Path(result.findings[0].replay))).result.findings
+    assert again.rule == "D001"
+    assert check(FunctionTarget(transfers), {"crossed": False}, Options(strategy="once")).result.findings == []
 
 
 def test_the_trace_of_a_good_execution_is_kept_on_demand() -> None:

@@ -93,8 +93,8 @@ def test_a_child_that_babbles(child: Child) -> None:
 
 def test_a_child_that_hangs_is_stopped_and_its_place_named(child: Child) -> None:
     child(
-        "import faulthandler, threading\n"
-        "faulthandler.dump_traceback_later(job['stack_after_s'], repeat=True, file=open(job['stack_file'], 'w'))\n"
+        "import faulthandler, signal, threading\n"
+        "faulthandler.register(signal.SIGUSR2, file=open(job['stack_file'], 'w'))\n"
         "def linger(): threading.Event().wait()\n"
         "linger()"
     )

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
-from weft.checkers.finding import Finding, Hold, Result, Step, ThreadState, Wait
-from weft.text import WIDTH, render, render_finding, render_github, verdict_lines
+from weft.checkers.finding import Hold, Related, Result, Step, Suppression, ThreadState, Wait
+from weft.text import render, render_finding, verdict_lines
+from weft.wording import WIDTH
 
-
-def result(**values: Any) -> Result:
-    given: dict[str, Any] = {"verdict": "clean", "exhaustive": True, "executions": 1_234, "steps": 56_789}
-    given |= {"seconds": 1.234, "engine": "dpor", "weft": "0", "command": "check", "target": "bank.py", "seed": 0}
-    return Result(**{**given, **values})
-
-
-def finding(**values: Any) -> Finding:
-    given: dict[str, Any] = {"rule": "D001", "kind": "deadlock", "certainty": "confirmed", "message": "two wait"}
-    return Finding(**{**given, **values})
-
+from .conftest import LOST_UPDATE, finding, result, results, suppressed
 
 TELLER = ThreadState(
     name="teller-1",
@@ -39,7 +27,7 @@ STEPS = [
 def test_clean() -> None:
     assert verdict_lines(result()).splitlines()[-2:] == [
         "  ran: 1,234 executions, 56,789 steps, 1.23 s, dpor, exhaustive",
-        "clean: no deadlock, failure or livelock in any schedule",
+        "clean: no deadlock, race, failure or livelock in any schedule",
     ]
 
 
@@ -130,53 +118,85 @@ def test_an_exception_is_placed_where_it_was_raised() -> None:
     assert render_finding(raised).splitlines()[0] == "E001 exception (confirmed) at p.py:3"
 
 
-def test_github_commands_point_at_the_line_and_escape() -> None:
-    found = finding(message="50 % of\nall", threads=[TELLER])
-    first, *_, last = render_github(result(verdict="findings", findings=[found])).splitlines()
-    assert first == "::error file=bank.py,line=13,title=D001 deadlock::50 %25 of%0Aall"
-    assert last == "1 finding: D001"
+def test_a_race_shows_both_accesses_with_the_calls_that_led_there() -> None:
+    assert render_finding(LOST_UPDATE).splitlines() == [
+        "R002 lost-update (confirmed) at counter.py:9",
+        "  one wrote counter.value from a value that two had changed since.",
+        "  - one reads, then writes counter.value (counter.py:9)",
+        "      counter.py:20 in main",
+        "      counter.py:9 in add",
+        "  - two writes counter.value (counter.py:9)",
+        "",
+        "  lines of counter.py:",
+        "      one                                  two",
+        "      ------------------------------------ ------------------------------------",
+        "    7 read counter.value (0) [9]",
+        "      ·                                    ·",
+        "    9                                      write counter.value (1) [9]",
+        "   10 write counter.value (1) [9]",
+        "",
+        "  why: No lock is held by both.",
+        "  fix: Hold one lock from the read to the write.",
+        "  replay: weft replay .weft/failures/0a1b2c.json",
+    ]
 
 
-def test_github_command_without_a_place() -> None:
-    assert render_github(result(verdict="findings", findings=[finding()])).startswith("::error title=D001")
+def test_a_predicted_cycle_shows_where_the_locks_were_made_and_taken() -> None:
+    made = [Related("a.lock made", "bank.py:3"), Related("a.lock taken (bank.py:12)", "bank.py:12")]
+    text = render_finding(finding(rule="D002", certainty="predicted", threads=[TELLER], related=made))
+    assert text.splitlines()[2:] == [
+        "  - teller-1 holds a.lock (bank.py:12), wants b.lock (bank.py:13)",
+        "  - a.lock made (bank.py:3)",
+        "  - a.lock taken (bank.py:12)",
+    ]
+
+
+def test_a_deep_stack_is_cut_at_its_outer_end() -> None:
+    deep = Related("one writes x", "p.py:9", [f"p.py:{line} in f{line}" for line in range(1, 10)])
+    lines = render_finding(finding(related=[deep])).splitlines()
+    assert lines[3:] == ["      … 3 frames above", *(f"      p.py:{line} in f{line}" for line in range(4, 10))]
+
+
+@pytest.mark.parametrize("rule", ["L002", "P001"])
+def test_what_was_observed_stands_where_a_thread_waits(rule: str) -> None:
+    text = render_finding(finding(rule=rule, certainty="observed", threads=[TELLER], steps=STEPS))
+    assert text.startswith(f"{rule} deadlock (observed) at bank.py:13\n")
+
+
+def test_notes_come_before_the_verdict_one_line_each() -> None:
+    text = render(result(notes=["R001 flag.ready is read and written unordered (p.py:3)", "short"]))
+    assert text.splitlines()[:3] == [
+        "note: R001 flag.ready is read and written unordered (p.py:3)",
+        "note: short",
+        "",
+    ]
+    assert text.splitlines()[-1].startswith("clean: ")
+
+
+def test_what_is_suppressed_is_counted_and_named() -> None:
+    causes = [
+        Suppression("inSource", "# weft: ignore[D001]", "p.py:3", "known"),
+        Suppression("external", "D001", "x.toml"),
+    ]
+    aside = [suppressed(cause) for cause in causes]
+    some = verdict_lines(result(verdict="findings", findings=[finding()], suppressed=aside)).splitlines()
+    assert some[-1] == "1 finding, 2 suppressed: D001"
+    assert some[0] == "  suppressed: D001 by # weft: ignore[D001] (p.py:3); D001 by D001 (x.toml)"
+    all_aside = verdict_lines(result(suppressed=aside)).splitlines()
+    assert all_aside[-1] == "clean: nothing but 2 suppressed findings in any schedule"
+    rest = verdict_lines(result(verdict="incomplete", exhaustive=False, suppressed=aside[:1])).splitlines()
+    assert rest[-1] == "incomplete: nothing found but 1 suppressed finding, and not every schedule was run"
+
+
+def test_a_suppression_without_effect_is_named_before_the_verdict() -> None:
+    lines = verdict_lines(result(unused_suppressions=["# weft: ignore[D003] (p.py:7)", "R001:x"])).splitlines()
+    assert lines[0] == "  suppressed nothing: # weft: ignore[D003] (p.py:7); R001:x"
+    assert lines[-1].startswith("clean: ")
 
 
 # Whatever the names: 80 columns.
 
-names = st.text(st.sampled_from("abcde_.-[]0 "), min_size=1, max_size=60)
-files = st.integers(1, 9999).map(lambda line: f"module_{line % 3}.py:{line}") | st.just("")
-waits = st.builds(Wait, names, st.sampled_from(["acquire", "join", "Condition.wait", "Queue.get"]), files, names)
-threads = st.builds(
-    ThreadState,
-    name=names,
-    state=st.just("blocked"),
-    holds=st.lists(st.builds(Hold, names, files), max_size=3),
-    waits=waits | st.none(),
-)
-steps = st.lists(
-    st.builds(
-        Step, step=st.integers(1, 9), thread=names, operation=names, object=names, at=files, outcome=names | st.just("")
-    ),
-    max_size=8,
-).map(
-    lambda rows: [
-        Step(**{**{f: getattr(row, f) for f in row.__struct_fields__}, "step": n}) for n, row in enumerate(rows, 1)
-    ]
-)
 
-
-@given(
-    found=st.builds(
-        finding,
-        message=st.text(st.sampled_from("word s"), min_size=1, max_size=300),
-        threads=st.lists(threads, max_size=4),
-        steps=steps,
-        why=names,
-        suggestion=names,
-        traceback=st.lists(names.map(lambda name: 3 * name), max_size=3),
-    ),
-    limits=st.lists(names.map(lambda name: 3 * name), max_size=2),
-)
-def test_no_line_is_longer_than_a_terminal_is_wide(found: Finding, limits: list[str]) -> None:
-    text = render(result(verdict="findings", findings=[found], limits=limits))
-    assert [line for line in text.splitlines() if len(line) > WIDTH] == []
+@given(results)
+def test_no_line_is_longer_than_a_terminal_is_wide(found: Result) -> None:
+    assert [line for line in render(found).splitlines() if len(line) > WIDTH] == []

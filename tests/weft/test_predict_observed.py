@@ -1,0 +1,111 @@
+"""Priority inversions in ``weft predict``: found where the program sets priorities, told in the text and the JSON."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+
+import weft
+from weft.checking import FunctionTarget
+from weft.predict_text import render
+from weft.predicting import predict_target
+from weft.simcore.prediction import Prediction, sweep
+from weft.simcore.profile import IDEAL
+
+
+def inverted(medium: float = 0.05) -> None:
+    lock = threading.Lock()
+
+    def low() -> None:
+        weft.priority(1)
+        with lock:
+            weft.work(0.01, gil=False)
+
+    def high() -> None:
+        weft.priority(3)
+        time.sleep(0.002)
+        with lock:
+            pass
+
+    def between() -> None:
+        weft.priority(2)
+        time.sleep(0.003)
+        weft.work(medium, gil=False)
+
+    weft.priority(9)
+    threads = [threading.Thread(target=body, name=body.__name__) for body in (low, high, between)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def predicted(cores: list[int]) -> Prediction:
+    return weft.predict(inverted, cores=cores, gil=[False], machine="ideal", repeat=1)
+
+
+def test_an_inversion_is_listed_with_its_configuration() -> None:
+    result = predicted([1, 2])
+    (observed,) = result.observed
+    assert (observed.cores, observed.gil) == (1, False)
+    (finding,) = observed.findings  # that low had no core is not said twice
+    assert finding["rule"] == "P001"
+    assert "kept low from running" in finding["message"]
+    assert [run.prioritised for run in result.runs] == [True, True]
+    assert json.loads(result.json())["observed"][0]["findings"][0]["rule"] == "P001"
+    text = render(result)
+    assert "P001 priority-inversion (observed) with 1 core, GIL off:" in text
+    assert max(len(line) for line in text.split("\n")) <= 80
+
+
+def test_enough_cores_list_nothing() -> None:
+    result = predicted([2])
+    assert result.observed == []
+    assert "P001" not in render(result)
+
+
+def hogged() -> None:
+    """An important thread hardly leaves the only core."""
+
+    def important() -> None:
+        weft.priority(2)
+        for _ in range(40):
+            weft.work(0.05, gil=False)
+            time.sleep(0)
+
+    def modest() -> None:
+        weft.priority(1)
+        weft.work(0.01, gil=False)
+
+    weft.priority(9)
+    threads = [threading.Thread(target=body, name=body.__name__) for body in (important, modest)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_a_thread_without_a_core_is_listed() -> None:
+    (observed,) = weft.predict(hogged, cores=[1, 2], gil=[False], machine="ideal", repeat=1).observed
+    (finding,) = observed.findings
+    assert (observed.cores, finding["rule"]) == (1, "L002")
+    assert finding["message"].startswith("modest was ready for 2")
+
+
+def test_inheritance_takes_the_inversion_away() -> None:
+    target = FunctionTarget(inverted)
+    configurations = sweep({}, [1], [False])
+    with_it = predict_target(target, configurations, profile=IDEAL, repeat=1, seed=0, inheritance=True)
+    without = predict_target(target, configurations, profile=IDEAL, repeat=1, seed=0)
+    assert [observed.findings[0]["rule"] for observed in without.observed] == ["P001"]
+    assert with_it.observed == []
+
+
+def test_a_program_in_a_child_process(tmp_path: Path) -> None:
+    source = Path(__file__).read_text(encoding="utf-8").split("def inverted")[1].split("\n\n\n")[0]
+    program = tmp_path / "prog.py"
+    program.write_text(f"import threading\nimport time\n\nimport weft\n\n\ndef inverted{source}\n", encoding="utf-8")
+    result = weft.predict(f"{program}:inverted", cores=[1], gil=[False], machine="ideal", repeat=1)
+    assert [finding["rule"] for observed in result.observed for finding in observed.findings] == ["P001"]

@@ -1,0 +1,49 @@
+"""The owner of the lock is as urgent as whoever may want it.
+
+Run: weft predict p001_cured.py --cores 1
+"""
+
+import threading
+
+import weft
+
+lock = threading.Lock()
+taken = threading.Event()
+
+
+def background() -> None:
+    weft.priority(2)
+    with lock:
+        taken.set()
+        weft.work(0.1, gil=False)
+    weft.priority(0)
+    weft.work(1.5, gil=False)
+
+
+def ordinary() -> None:
+    weft.priority(1)
+    taken.wait()
+    weft.work(1.0, gil=False)
+
+
+def urgent() -> None:
+    weft.priority(2)
+    taken.wait()
+    with lock:
+        weft.work(0.1, gil=False)
+
+
+def main() -> None:
+    threads = [
+        threading.Thread(target=urgent, name="urgent"),
+        threading.Thread(target=ordinary, name="ordinary"),
+        threading.Thread(target=background, name="background"),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Looking and taking are locked, but apart: both may see the last seat.
+
+Run: weft check r003.py
+"""
+
+import threading
+
+
+class Hall:
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.seats = 1
+
+
+hall = Hall()
+
+
+def buy() -> None:
+    with hall.lock:
+        free = hall.seats > 0
+    if free:
+        with hall.lock:
+            hall.seats -= 1
+
+
+def main() -> None:
+    ann = threading.Thread(target=buy, name="ann")
+    bob = threading.Thread(target=buy, name="bob")
+    ann.start()
+    bob.start()
+    ann.join()
+    bob.join()
+    print(hall.seats)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""Looking and taking are one critical section.
+
+Run: weft check r003_cured.py
+"""
+
+import threading
+
+
+class Hall:
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.seats = 1
+
+
+hall = Hall()
+
+
+def buy() -> None:
+    with hall.lock:
+        if hall.seats > 0:
+            hall.seats -= 1
+
+
+def main() -> None:
+    ann = threading.Thread(target=buy, name="ann")
+    bob = threading.Thread(target=buy, name="bob")
+    ann.start()
+    bob.start()
+    ann.join()
+    bob.join()
+    print(hall.seats)
+
+
+if __name__ == "__main__":
+    main()
