@@ -17,7 +17,6 @@ from . import watch
 from .directory import Directory, label_of
 from .hooks import SITES
 from .threads import VirtualThread
-from .trace import Op
 from .variables import (
     CONFLICTS,
     ITEM_READ,
@@ -39,6 +38,8 @@ if TYPE_CHECKING:
 SPINNING = 100_000
 """So many reads of one variable without a write, a step, or more than a few other variables read: the thread waits for
 another one to change something."""
+_TAKEN = frozenset({"Lock", "RLock", "Semaphore", "BoundedSemaphore"})
+"""Objects whose release says no more than that they are free; the others' edges are signals."""
 _LOOKED_AT_MAX = 8
 """How many variables a waiting loop looks at."""
 AGAIN = 10
@@ -88,8 +89,9 @@ class AccessMonitor:
         """Per thread index, the latest step it knows of each other thread."""
         self.marks: list[tuple[int, dict[int, int]]] = []
         """Per step, its thread and what that thread knew then."""
-        self.told: dict[int, int] = {}
-        """Per thread index, the notify that last woke it."""
+        self.told: dict[int, dict[int, int]] = {}
+        """Per thread index, what it knows of the others by a signal (a notify, a set, an item, a join) and not only by
+        having taken a lock after them."""
         self.period = 0
         """Counts the times that a thread did something else than looking at the same few variables."""
         self.looked_at = 0
@@ -143,8 +145,8 @@ class AccessMonitor:
                 if edge > known.get(other, -1):
                     known[other] = edge
             clocks[index] = known
-            if operation.op is Op.WAKE:
-                self.told[index] = max(edges)
+            if operation.target.kind not in _TAKEN:
+                self._signalled(index, edges)
         self.marks.append((index, clocks[index]))
         if operation.productive:
             self.again.pop(index, None)
@@ -290,7 +292,7 @@ class AccessMonitor:
         clock = self.clocks[thread.index]
         racy = clock.get(writer, -1) < wrote_at or writer_knew.get(thread.index, -1) < then
         sure = bool(here.pair) and here.pair == read_site
-        if not racy and (here.blind or (kind == WHOLE_WRITE and self._was_told(thread, then, writer, wrote_at))):
+        if not racy and (here.blind or (kind == WHOLE_WRITE and self._was_told(thread, writer, wrote_at))):
             return
         key = (variable.group, read_site, foreign_site, site)
         if key not in self.stale:
@@ -304,11 +306,16 @@ class AccessMonitor:
                 sure,
             )
 
-    def _was_told(self, thread: VirtualThread, read_at: int, writer: int, wrote_at: int) -> bool:
-        """Did the thread wait on a condition after it had read, and did whoever woke it know of the foreign write? Then
-        ``if not items: changed.wait()`` has been answered, and ``items.pop()`` does not rest on the old look."""
-        notify = self.told.get(thread.index, -1)
-        if notify <= read_at:
-            return False
-        notifier, known = self.marks[notify]
-        return wrote_at <= (notify if notifier == writer else known.get(writer, -1))
+    def _signalled(self, index: int, edges: list[int]) -> None:
+        told = self.told.setdefault(index, {})
+        for edge in edges:
+            other, its = self.marks[edge]
+            for who, step in its.items():
+                if step > told.get(who, -1):
+                    told[who] = step
+            told[other] = max(edge, told.get(other, -1))
+
+    def _was_told(self, thread: VirtualThread, writer: int, wrote_at: int) -> bool:
+        """Was the thread signalled after the foreign write, by somebody who knew of it? Then the wait in ``if not items:
+        changed.wait()`` is over for that reason, and ``items.pop()`` does not rest on the old look."""
+        return self.told.get(thread.index, {}).get(writer, -1) >= wrote_at

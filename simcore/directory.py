@@ -10,6 +10,7 @@ import types
 import weakref
 from array import array
 from collections import deque
+from sys import getrefcount
 from typing import Any
 
 from .hooks import SITES
@@ -22,15 +23,24 @@ from .world import Primitive
 _NUMBERS_FROM = -(1 << 43)
 """The uids of variables are below all others (threads and objects count up from 0, objects of outside down from -2)."""
 
+_YOUNG_MAX = 12
+"""How many of the containers made last are looked at whenever one is made."""
+_OLD_MIN = 1024
+_HELD_LENGTH_MAX = 32
+_OUR_REFERENCES = 2
+"""To an object that only its entry holds: the entry's, and that of the call that counts."""
+
 # Typed Any: a check for one of these must not make the type checker ask for the types inside.
 CONTAINERS: Any = (list, dict, set, deque, bytearray, array)
 _DICT: Any = dict
 _LIST: Any = list
 _SET: Any = set
 _WEAK: Any = weakref.ref
+_PLAIN: Any = frozenset({list, dict, set, deque, bytearray, array})
+_SIMPLE: Any = frozenset({str, int, float, bool, bytes, type(None)})
 _NAMESPACES: Any = (dict, types.MappingProxyType)
 _ATOMS: Any = (str, int, float, bool, bytes, type(None), tuple, frozenset, complex)
-_NO_ENTRY: Any = (*_ATOMS, types.FunctionType, types.MethodType, Primitive, local)
+_NO_ENTRY: Any = (*_ATOMS, types.MethodType, Primitive, local)
 NOT_DATA: Any = (types.FunctionType, classmethod, staticmethod, property, types.BuiltinFunctionType, type)
 
 
@@ -64,7 +74,8 @@ class Entry:
         self.by_site: dict[int, Variable | None] = {}
         self.whole: Variable | None = None
         self.reference: Any = None
-        """What keeps the id from being taken for another object: a weak reference, or the object itself."""
+        """What keeps the id from being taken for another object: a weak reference, or the object itself; None where
+        there can be neither."""
 
     def object(self) -> Any:
         """The object, or None when it is gone or was never held."""
@@ -93,6 +104,10 @@ class Directory:
         """Of the world: while there is only one, whatever is touched was made by it."""
         self.entries: dict[int, Entry] = {}
         """By id of the object."""
+        self.young: list[Entry] = []
+        """Of objects that cannot be referred to weakly, those entered since :meth:`let_go` was called last."""
+        self.old: list[Entry] = []
+        self.old_max = _OLD_MIN
         self.globals: dict[tuple[str, str], Variable] = {}
         self.groups: dict[int, str] = {}
         """Of the containers that a site makes."""
@@ -138,11 +153,11 @@ class Directory:
 
     def _hold(self, entry: Entry, thing: Any) -> None:
         entry.object_id = id(thing)
+        self.entries[id(thing)] = entry
         try:
             entry.reference = _Reference(thing, self.entries)
         except TypeError:
-            entry.reference = thing
-        self.entries[id(thing)] = entry
+            self._keep(entry, thing)
 
     def made(self, thing: Any, site: int, thread: VirtualThread) -> None:
         """A container was made by rewritten code: whatever was known of its id is about another object."""
@@ -155,6 +170,48 @@ class Directory:
         entry.made_at = site
         entry.object_id = id(thing)
         self.entries[id(thing)] = entry
+        self._keep(entry, thing)
+
+    def _keep(self, entry: Entry, thing: Any) -> None:
+        """Hold a container, so that its id is not taken over while we know it; :meth:`let_go` ends that.
+
+        Containers cannot be referred to weakly. Only those are held in which there is nothing whose end could be
+        noticed: what dies with a container has to die when CPython lets it die, in the thread that lets go of it.
+        """
+        if type_of(thing) in _PLAIN and len(thing) <= _HELD_LENGTH_MAX and _all_atoms(thing):
+            entry.reference = thing
+            self.young.append(entry)
+            self.let_go()
+
+    def release(self, entry: Entry) -> None:
+        """Something unknown is about to be put into a container: hold it no longer."""
+        if not isinstance(entry.reference, _WEAK):
+            entry.reference = None
+
+    def let_go(self, *, all_of_them: bool = False) -> None:
+        """Drop the containers that nobody but us holds any more: the last few whenever there is a new one, others when
+        there are twice as many as last time."""
+        living = self._only_living(self.young)
+        if len(living) > _YOUNG_MAX:
+            self.old += living[:-_YOUNG_MAX]
+            living = living[-_YOUNG_MAX:]
+        self.young = living
+        if all_of_them or len(self.old) > self.old_max:
+            self.old = self._only_living(self.old)
+            self.old_max = max(_OLD_MIN, 2 * len(self.old))
+
+    def _only_living(self, entries: list[Entry]) -> list[Entry]:
+        living: list[Entry] = []
+        for entry in entries:
+            if entry.reference is None:
+                continue
+            if getrefcount(entry.reference) > _OUR_REFERENCES:
+                living.append(entry)
+            else:
+                if self.entries.get(entry.object_id) is entry:
+                    del self.entries[entry.object_id]
+                entry.reference = None
+        return living
 
     def _understood(self, kind: type, name: str) -> tuple[int, Any]:
         found = self.types.get((kind, name))
@@ -246,6 +303,12 @@ class Directory:
                 return describe(MISSING)
         own: Any = getattr(thing, "__dict__", None)
         return describe(own.get(part, MISSING)) if isinstance(own, _NAMESPACES) else ""
+
+
+def _all_atoms(container: Any) -> bool:
+    if type_of(container) is dict:
+        return all(type_of(value) in _SIMPLE for pair in container.items() for value in pair)
+    return all(type_of(value) in _SIMPLE for value in container)
 
 
 def label_of(variable: Variable) -> str:

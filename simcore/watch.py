@@ -69,6 +69,10 @@ _READERS = frozenset(
 """Methods that look at all of a container."""
 _KEY_READERS = frozenset({"get", "__getitem__"})
 _KEY_WRITERS = frozenset({"setdefault", "__setitem__", "__delitem__", "pop"})
+_TAKERS = frozenset({"pop", "popleft", "popitem", "clear", "sort", "reverse", "rotate", "remove", "discard"})
+"""Methods that put nothing into a container."""
+_ADDERS = frozenset({"append", "appendleft", "add"})
+"""Methods that put their first argument into it and nothing else."""
 _SET_WRITERS = frozenset({"add", "discard", "remove"})
 
 current: AccessMonitor | None = None
@@ -190,6 +194,8 @@ def _at_key(thing: Any, key: Any, site: int, kind: int, label: str) -> None:
         return
     if isinstance(thing, _INDEXED) and type(key) is int and key < 0:
         key += len(thing)
+    if kind == WRITE:
+        monitor.directory.release(entry)
     whole = monitor.directory.whole(entry)
     if type(key) in _KEYS and not (type(key) is int and abs(key) > _ADDRESSES_FROM):
         monitor.touch(monitor.directory.item(entry, key), kind, site, label, thing, whole)
@@ -223,6 +229,8 @@ def _all(thing: Any, site: int, kind: int, label: str) -> None:
         return
     entry = _container(monitor, thing, site)
     if entry is not None:
+        if kind == WHOLE_WRITE:
+            monitor.directory.release(entry)
         monitor.touch(monitor.directory.whole(entry), kind, site, label, thing, None)
 
 
@@ -255,6 +263,8 @@ def _call(thing: Any, name: str, key: Any, site: int) -> None:
     ):
         _at_key(thing, key, site, WRITE, label)
     else:
+        if name not in _TAKERS and not (name in _ADDERS and type(key) in _KEYS):
+            monitor.directory.release(entry)
         monitor.touch(monitor.directory.whole(entry), WHOLE_WRITE, site, label, thing, None)
 
 

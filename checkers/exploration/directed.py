@@ -17,7 +17,7 @@ from ...simcore.threads import VirtualThread
 from ...simcore.trace import NOTHING, Header, Op, Tables, Trace
 from ...simcore.world import Operation
 from ..finding import Finding
-from ..lock_order import LENGTH_MAX, LockOrder, Predicted, find
+from ..lock_order import LockOrder, Predicted, find
 from ..lock_order.report import same_waits
 from .explore import (
     Budget,
@@ -219,7 +219,7 @@ def predict_and_confirm(
     target: Target | None = None,
     budget: Budget | None = None,
     accesses: bool = False,
-    length_max: int = LENGTH_MAX,
+    length_max: int | None = None,
     confirmed_max: int = CONFIRMED_MAX,
 ) -> Forecast:
     """Run ``program`` once, fairly; predict deadlocks from that run's lock order; try to reach each of them.

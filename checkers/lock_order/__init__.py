@@ -5,6 +5,6 @@ It knows no scheduler; whether a prediction can really happen is for a directed 
 
 from __future__ import annotations
 
-from .prediction import LENGTH_MAX, LockEdge, LockOrder, Predicted, find
+from .prediction import LockEdge, LockOrder, Predicted, find
 
-__all__ = ["LENGTH_MAX", "LockEdge", "LockOrder", "Predicted", "find"]
+__all__ = ["LockEdge", "LockOrder", "Predicted", "find"]

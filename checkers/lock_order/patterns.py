@@ -5,12 +5,21 @@ Knows lock sets only; whether the threads can get there together is for the clos
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 
 from .dependencies import Dependency, surviving
 
+LENGTH_SURE = 4
+"""Cycles of up to so many locks are searched whatever it takes. The search is exponential in the length, and real
+cycles are short (iGoodlock and its successors report none of more than 4)."""
+WORK_MAX = 50_000
+"""What the search for longer cycles may cost, in steps of about a microsecond. A ring of 40 locks takes some 3,000."""
+_PATTERN_WORK = 20
+"""A pattern costs about so many of these steps later, when the closure is asked."""
 CYCLES_MAX = 10_000
 """How many cycles of locks are looked at; the number of cycles in a graph can be exponential."""
 PATTERNS_MAX = 20_000
@@ -37,49 +46,113 @@ class Search:
 
     cycles: list[Cycle]
     cut_short: bool = False
+    longest: int | None = 1
+    """All cycles of up to so many locks were searched; None when no longer one can be a deadlock."""
 
 
-def search(found: list[Dependency], length_max: int) -> Search:
+@dataclass(slots=True)
+class _Work:
+    """What was spent, in steps, and what may be."""
+
+    limit: float
+    spent: int = 0
+
+    @property
+    def over(self) -> bool:
+        return self.spent > self.limit
+
+
+def search(found: list[Dependency], length_max: int | None = None) -> Search:
     """All cycles of at most ``length_max`` locks, shortest first (iGoodlock's patterns: Joshi, Park, Sen, Naik,
-    PLDI 2009: distinct threads, distinct locks, no lock held by two of the threads)."""
+    PLDI 2009: distinct threads, distinct locks, no lock held by two of the threads).
+
+    None means LENGTH_SURE, and longer ones as far as WORK_MAX takes us.
+    """
     dependencies = surviving(found)
     edges: dict[int, dict[int, list[Dependency]]] = {}
     for dependency in dependencies:
         for lock in dependency.locks:
             edges.setdefault(lock, {}).setdefault(dependency.lock, []).append(dependency)
+    component = _components(edges)
+    sizes = Counter(component.values())
+    members = sorted(lock for lock, number in component.items() if sizes[number] > 1)
+    backwards: dict[int, list[int]] = {}
+    for lock in members:
+        for following in edges[lock]:
+            if component[following] == component[lock]:
+                backwards.setdefault(following, []).append(lock)
+    # A thread waits for one lock at a time, so a deadlock has no more locks than there are threads.
+    possible = min(max(sizes.values(), default=0), len({dependency.thread for dependency in dependencies}))
     result = Search([])
+    work = _Work(float("inf"))
     patterns = 0
-    for locks in _simple_cycles(edges, length_max):
-        if len(result.cycles) == CYCLES_MAX or patterns >= PATTERNS_MAX:
-            result.cut_short = True
+    stopped, reached = False, 1
+    for length in range(2, (max(LENGTH_SURE, possible) if length_max is None else length_max) + 1):
+        if length_max is None and length == LENGTH_SURE + 1:
+            work = _Work(WORK_MAX)
+        for locks in _simple_cycles(edges, members, backwards, length, work):
+            if len(result.cycles) == CYCLES_MAX or patterns >= PATTERNS_MAX:
+                result.cut_short = stopped = True
+                break
+            steps = [edges[lock][following] for lock, following in zip(locks, (*locks[1:], locks[0]), strict=True)]
+            cycle, whole, tried = _judge(locks, steps)
+            result.cut_short |= not whole
+            patterns += len(cycle.patterns)
+            work.spent += tried + _PATTERN_WORK * len(cycle.patterns)
+            result.cycles.append(cycle)
+        if work.over or stopped:
             break
-        steps = [edges[lock][following] for lock, following in zip(locks, (*locks[1:], locks[0]), strict=True)]
-        cycle, whole = _judge(locks, steps)
-        result.cut_short |= not whole
-        patterns += len(cycle.patterns)
-        result.cycles.append(cycle)
+        reached = result.longest = length
+    if not stopped and reached >= possible:
+        result.longest = None
     result.cycles.sort(key=lambda cycle: (len(cycle.locks), cycle.locks))
     return result
 
 
-def _simple_cycles(edges: dict[int, dict[int, list[Dependency]]], length_max: int) -> Iterator[tuple[int, ...]]:
-    """Simple cycles of the lock graph, each once, from its smallest lock; shorter ones first."""
-    component = _components(edges)
-    for length in range(2, length_max + 1):
-        for start in sorted(edges):
-            stack: list[tuple[int, ...]] = [(start,)]
-            while stack:
-                path = stack.pop()
-                for following in sorted(edges.get(path[-1], {}), reverse=True):
-                    if following == start and len(path) == length:
-                        yield path
-                    elif (
-                        following > start
-                        and len(path) < length
-                        and following not in path
-                        and component[following] == component[start]
-                    ):
-                        stack.append((*path, following))
+def _simple_cycles(
+    edges: dict[int, dict[int, list[Dependency]]],
+    members: list[int],
+    backwards: dict[int, list[int]],
+    length: int,
+    work: _Work,
+) -> Iterator[tuple[int, ...]]:
+    """Simple cycles of ``length`` locks, each once, from its smallest lock; ends early when the work is over.
+
+    ``members`` are the locks on cycles, ``backwards`` the edges between them the other way round.
+    """
+    for start in members:
+        home = _distances(backwards, start, length - 1)
+        work.spent += len(home)
+        stack: list[tuple[int, ...]] = [(start,)] if home else []
+        while stack:
+            if work.over:
+                return
+            work.spent += 1
+            path = stack.pop()
+            room = length - len(path)
+            for following in sorted(edges[path[-1]], reverse=True):
+                if following == start and not room:
+                    yield path
+                elif home.get(following, length) <= room and following not in path:
+                    stack.append((*path, following))
+
+
+def _distances(backwards: dict[int, list[int]], start: int, longest: int) -> dict[int, int]:
+    """How many edges lead from a lock back to ``start`` through greater locks only; without those of more than
+    ``longest``."""
+    found: dict[int, int] = {}
+    reached = [start]
+    for distance in range(1, longest + 1):
+        reached = [
+            before
+            for lock in reached
+            for before in backwards[lock]
+            if before > start and found.setdefault(before, distance) == distance
+        ]
+        reached = list(dict.fromkeys(reached))
+        if not reached:
+            break
+    return found
 
 
 def _components(edges: dict[int, dict[int, list[Dependency]]]) -> dict[int, int]:
@@ -117,8 +190,8 @@ def _components(edges: dict[int, dict[int, list[Dependency]]]) -> dict[int, int]
     return component
 
 
-def _judge(locks: tuple[int, ...], steps: list[list[Dependency]]) -> tuple[Cycle, bool]:
-    """The patterns of one cycle of locks, or why there is none; and whether all assignments of threads were tried.
+def _judge(locks: tuple[int, ...], steps: list[list[Dependency]]) -> tuple[Cycle, bool, int]:
+    """The patterns of one cycle of locks, or why there is none; whether all assignments of threads were tried; how many.
 
     Dependencies that differ only in what else is held are one part of a pattern, provided that some of them could be
     held together: which of their instances can, the closure finds out anyhow.
@@ -128,7 +201,7 @@ def _judge(locks: tuple[int, ...], steps: list[list[Dependency]]) -> tuple[Cycle
     reasons: set[str] = set()
     for tried, threads in enumerate(product(*by_thread)):
         if tried == CHOICES_MAX:
-            return Cycle(locks, tuple(patterns), "" if patterns else _foremost(reasons)), False
+            return Cycle(locks, tuple(patterns), "" if patterns else _foremost(reasons)), False, tried
         if len(set(threads)) < len(threads):
             reasons.add("same thread")
             continue
@@ -138,7 +211,8 @@ def _judge(locks: tuple[int, ...], steps: list[list[Dependency]]) -> tuple[Cycle
             reasons.add(reason)
         else:
             patterns.append(tuple(_merged(rows) for rows in choices))
-    return Cycle(locks, tuple(patterns), "" if patterns else _foremost(reasons)), True
+    whole = prod(len(rows) for rows in by_thread)
+    return Cycle(locks, tuple(patterns), "" if patterns else _foremost(reasons)), True, whole
 
 
 def _by_thread(step: list[Dependency]) -> dict[int, list[Dependency]]:

@@ -13,11 +13,8 @@ from ..finding import Finding
 from .classify import Role, classify
 from .closure import Closure, Witness
 from .dependencies import Dependency, dependencies
-from .patterns import CHOICES_MAX, CYCLES_MAX, PATTERNS_MAX, search
+from .patterns import CHOICES_MAX, CYCLES_MAX, LENGTH_SURE, PATTERNS_MAX, Cycle, search
 from .report import finding_for, lock_name, same_waits
-
-LENGTH_MAX = 4
-"""How many threads a cycle may have by default. The search is exponential in it, and real cycles are short."""
 
 REASONS = {
     "gate": "gate lock",
@@ -95,8 +92,8 @@ class LockOrder:
         return dict(Counter(cycle.reason for cycle in self.rejected_cycles))
 
 
-def find(trace: Trace, *, length_max: int = LENGTH_MAX) -> LockOrder:
-    """Predict deadlocks from one run, which may have ended well.
+def find(trace: Trace, *, length_max: int | None = None) -> LockOrder:
+    """Predict deadlocks from one run, which may have ended well; ``length_max`` is explained at :func:`search`.
 
     A finding has a witness: a reordering of part of the trace that is possible by everything the trace holds (lock
     order apart: thread order, start and join, values read, wake-ups) and ends with every thread of the cycle blocked.
@@ -111,7 +108,10 @@ def find(trace: Trace, *, length_max: int = LENGTH_MAX) -> LockOrder:
     closure = Closure(trace, roles, wanted) if patterns else None
     by_fingerprint: dict[str, Predicted] = {}
     verdicts: dict[tuple[int, int], str] = {}
+    knots: list[frozenset[int]] = []
     for cycle in searched.cycles:
+        if _says_nothing_new(cycle, knots):
+            continue
         witness, pattern, ordered = None, None, True
         for pattern in cycle.patterns:
             assert closure is not None
@@ -129,6 +129,7 @@ def find(trace: Trace, *, length_max: int = LENGTH_MAX) -> LockOrder:
             for step in steps:
                 verdicts.setdefault(step, "rejected")
             continue
+        knots.append(frozenset(cycle.locks))
         for step in steps:
             verdicts[step] = "predicted"
         finding = finding_for(trace, pattern, witness)
@@ -136,8 +137,14 @@ def find(trace: Trace, *, length_max: int = LENGTH_MAX) -> LockOrder:
             by_fingerprint[finding.fingerprint] = Predicted(finding, witness, pattern)
     result.predicted = list(by_fingerprint.values())
     result.edges = _edges(trace, found, verdicts)
-    result.limits = _limits(trace, roles, length_max, searched.cut_short)
+    result.limits = _limits(trace, roles, searched.longest, searched.cut_short)
     return result
+
+
+def _says_nothing_new(cycle: Cycle, knots: list[frozenset[int]]) -> bool:
+    """A long cycle among whose locks a shorter deadlock was predicted: that one has to go first, and there may be
+    thousands of such cycles."""
+    return len(cycle.locks) > LENGTH_SURE and any(knot <= set(cycle.locks) for knot in knots)
 
 
 def _edges(trace: Trace, found: list[Dependency], verdicts: dict[tuple[int, int], str]) -> list[LockEdge]:
@@ -160,8 +167,8 @@ def _edges(trace: Trace, found: list[Dependency], verdicts: dict[tuple[int, int]
     return list(edges.values())
 
 
-def _limits(trace: Trace, roles: dict[int, Role], length_max: int, cut_short: bool) -> list[str]:
-    limits = [f"cycles of more than {length_max} locks were not searched"]
+def _limits(trace: Trace, roles: dict[int, Role], longest: int | None, cut_short: bool) -> list[str]:
+    limits = [f"cycles of more than {longest} locks were not all searched"] if longest is not None else []
     signals = [trace.object_name(lock) for lock, role in roles.items() if role is Role.SIGNAL]
     pools = [trace.object_name(lock) for lock, role in roles.items() if role is Role.POOL]
     if signals:

@@ -22,8 +22,12 @@ _left_over = False
 def collect(generation: int = 2) -> int:
     """``gc.collect``."""
     global _left_over
-    if _world.active is not None:
+    world = _world.active
+    if world is not None:
         _left_over = True
+        accesses: Any = getattr(world, "accesses", None)
+        if accesses is not None:
+            accesses.directory.let_go(all_of_them=True)
     return real_collect(generation)
 
 
