@@ -1,4 +1,5 @@
 # expect: D003
+# twin: barrier/all_parties
 """A barrier for three, and two threads."""
 
 import threading

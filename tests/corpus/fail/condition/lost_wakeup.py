@@ -1,4 +1,5 @@
-# expect: D003
+# expect: D004
+# twin: condition/tested_under_the_lock
 """The flag is tested before the lock is taken: the notify may come in between."""
 
 import threading

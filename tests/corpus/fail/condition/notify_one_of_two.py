@@ -1,4 +1,5 @@
 # expect: D003
+# twin: condition/notify_all
 """Two wait for the same change and only one is woken."""
 
 import threading

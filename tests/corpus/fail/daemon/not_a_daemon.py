@@ -1,4 +1,5 @@
 # expect: D003
+# twin: daemon/waits_for_ever
 """The same thread, not a daemon, keeps the interpreter from ending."""
 
 import queue

@@ -1,4 +1,5 @@
-# expect: D003
+# expect: D004
+# twin: event/left_up
 """An event that is lowered again before everybody saw it."""
 
 import threading

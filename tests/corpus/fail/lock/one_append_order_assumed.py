@@ -1,4 +1,5 @@
 # expect: E002
+# twin: lock/both_append_orders
 """Two threads append under one lock, and one order is taken for granted."""
 
 import threading

@@ -1,4 +1,5 @@
 # expect: D001
+# twin: lock/one_order
 """Two threads take two locks in opposite orders."""
 
 import threading

@@ -1,4 +1,5 @@
 # expect: D006
+# twin: rlock/taken_twice
 """A method that takes the lock calls another one that takes it again."""
 
 import threading

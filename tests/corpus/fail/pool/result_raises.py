@@ -1,4 +1,5 @@
 # expect: E001
+# twin: pool/exception_kept
 """A task fails and nobody catches what result() raises."""
 
 from concurrent.futures import ThreadPoolExecutor

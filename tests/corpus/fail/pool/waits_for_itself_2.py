@@ -1,4 +1,5 @@
 # expect: D005
+# twin: pool/one_worker_more
 """Every one of 2 workers waits for a task queued behind it."""
 
 from concurrent.futures import ThreadPoolExecutor

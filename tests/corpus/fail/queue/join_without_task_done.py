@@ -1,4 +1,5 @@
 # expect: D003
+# twin: queue/join_with_task_done
 """Queue.join, and nobody calls task_done."""
 
 import queue

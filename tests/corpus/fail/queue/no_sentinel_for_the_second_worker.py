@@ -1,4 +1,5 @@
 # expect: D003
+# twin: queue/a_sentinel_each
 """One sentinel for two workers."""
 
 import queue

@@ -1,4 +1,5 @@
 # expect: D003
+# twin: queue/put_and_get
 """put() on a full queue under the lock that the consumer needs."""
 
 import queue

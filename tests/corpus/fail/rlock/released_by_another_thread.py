@@ -1,4 +1,5 @@
 # expect: E001
+# twin: lock/released_by_another_thread
 """An RLock has an owner: another thread may not release it."""
 
 import threading

@@ -1,4 +1,5 @@
 # expect: D001
+# twin: semaphore/one_more
 """Two threads take two permits each, one after the other, and there are two."""
 
 import threading

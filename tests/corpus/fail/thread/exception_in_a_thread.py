@@ -1,4 +1,5 @@
 # expect: E001
+# twin: thread/exit_in_a_thread
 """A thread ends by an exception; the others go on."""
 
 import threading

@@ -1,4 +1,5 @@
 # expect: D001
+# twin: thread/join_outside_the_lock
 """A thread is joined by one that holds the lock it needs to end."""
 
 import threading

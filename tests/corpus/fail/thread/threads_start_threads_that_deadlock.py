@@ -1,4 +1,5 @@
 # expect: D001
+# twin: thread/threads_start_threads
 """The deadlock is between threads that a worker started."""
 
 import threading

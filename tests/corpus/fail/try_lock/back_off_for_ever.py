@@ -1,4 +1,6 @@
 # expect: L001
+# twin: try_lock/gives_way
+# bound: executions longer than 600 steps were cut off (--max-steps)
 """Both let go and try again, for ever."""
 
 import threading

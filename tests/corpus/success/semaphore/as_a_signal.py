@@ -1,4 +1,5 @@
 # expect: clean
+# notes: 1
 """A semaphore that one thread only acquires and the other only releases: a signal, not a lock left held."""
 
 import threading

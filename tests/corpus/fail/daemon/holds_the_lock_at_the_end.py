@@ -1,0 +1,21 @@
+# expect: D003
+"""A daemon takes the lock and waits for ever, and the main thread needs the lock to end."""
+
+import queue
+import threading
+
+lock = threading.Lock()
+jobs = queue.Queue()
+taken = threading.Event()
+
+
+def work():
+    with lock:
+        taken.set()
+        jobs.get()
+
+
+threading.Thread(target=work, name="worker", daemon=True).start()
+taken.wait()
+with lock:
+    pass

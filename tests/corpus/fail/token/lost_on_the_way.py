@@ -1,0 +1,24 @@
+# expect: D003
+"""A token ring of queues, where one station keeps the token when it has nothing to send."""
+
+import queue
+import threading
+
+ring = [queue.Queue(), queue.Queue()]
+to_send = {0: "letter", 1: None}
+sent = []
+
+
+def station(me):
+    token = ring[me].get()
+    if to_send[me] is not None:
+        sent.append(to_send[me])
+        ring[1 - me].put(token)
+
+
+threads = [threading.Thread(target=station, args=(me,), name=f"station-{me}") for me in range(2)]
+for thread in threads:
+    thread.start()
+ring[1].put("token")
+for thread in threads:
+    thread.join()

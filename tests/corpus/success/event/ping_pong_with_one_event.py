@@ -1,0 +1,23 @@
+# expect: clean
+"""Two threads hand the turn over by one event each, and the first is set by the main thread."""
+
+import threading
+
+ping, pong = threading.Event(), threading.Event()
+
+
+def play(mine, other):
+    mine.wait()
+    mine.clear()
+    other.set()
+
+
+threads = [
+    threading.Thread(target=play, args=(ping, pong), name="ping"),
+    threading.Thread(target=play, args=(pong, ping), name="pong"),
+]
+for thread in threads:
+    thread.start()
+ping.set()
+for thread in threads:
+    thread.join()

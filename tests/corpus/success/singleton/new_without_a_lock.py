@@ -1,0 +1,31 @@
+# expect: clean
+# notes: 1
+"""__new__ makes the only instance under a lock of the class."""
+
+import threading
+
+
+class Registry:
+    instance = None
+    lock = threading.Lock()
+
+    def __new__(cls):
+        with cls.lock:
+            if cls.instance is None:
+                cls.instance = super().__new__(cls)
+        return cls.instance
+
+
+got = []
+
+
+def work():
+    got.append(Registry())
+
+
+threads = [threading.Thread(target=work) for _ in range(2)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+assert got[0] is got[1]
