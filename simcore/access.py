@@ -157,7 +157,11 @@ class AccessMonitor:
                 self.memory_orders.setdefault(target.uid, (target.group, []))[1].append((thread.uid, code))
             else:
                 self.orders.setdefault(target.uid, []).append((thread.uid, code))
-            if second is not None and not isinstance(second, Variable):
+            if isinstance(second, Variable):
+                self.memory_orders.setdefault(second.uid, (second.group, []))[1].append(
+                    (thread.uid, operation.second_done)
+                )
+            elif second is not None:
                 self.orders.setdefault(second.uid, []).append((thread.uid, operation.second_done))
 
     def settle(self) -> None:
@@ -167,6 +171,12 @@ class AccessMonitor:
             variable.value = self.directory.value(variable, thing)
             if self.wrote is not None:
                 self.wrote(variable)
+            if variable.container:
+                # An item and its container are two views of one content: both are to hold what is there at the end.
+                entry = variable.holder
+                for other in entry.variables.values() if variable is entry.whole else (entry.whole,):
+                    if other is not None and other.uid in self.values:
+                        other.value = self.directory.value(other, thing)
 
     # Accesses.
 

@@ -331,7 +331,8 @@ class ExploredWorld(SimulatedWorld):
         if vain:
             self._looked_in_vain(thread, operation)
         else:
-            thread.yielded = False
+            if operation.productive:  # giving back the lock it looked under is no progress
+                thread.yielded = False
             self._changed[operation.target.uid] = self.step
             if second is not None and hasattr(second, "uid"):  # a queue's condition that nobody uses has no number
                 self._changed[second.uid] = self.step
@@ -398,16 +399,18 @@ class ExploredWorld(SimulatedWorld):
         if not last.yielded and last.uid not in barred and self.enabled(last):
             return last
         while True:
-            candidate: VirtualThread | None = None
+            candidates: list[VirtualThread] = []
             for thread in self._after(last):
                 if thread.uid not in barred and self.enabled(thread):
                     if not thread.yielded:
                         return thread
-                    candidate = candidate or thread
-            if candidate is not None:
+                    candidates.append(thread)
+            if len(candidates) == 1:
+                return candidates[0]  # still to be overtaken, as soon as anybody else can move
+            if candidates:
                 for thread in self.live:
                     thread.yielded = False
-                return candidate
+                return candidates[0] if candidates[0] is not last else candidates[1]
             if barred or not self.release_patient():
                 return None
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .instrument import Instrument
+from .instrument import Instrument, matches
 
 _DEPTH_MAX = 4
 """How deep functions are looked for in classes, closures and wrappers."""
@@ -22,24 +22,39 @@ _DEPTH_MAX = 4
 
 @contextmanager
 def rewritten_in_place(function: Callable[..., Any], instrument: Instrument) -> Generator[list[str]]:
-    """While it lasts, the functions of the file that ``function`` is written in call hooks before shared accesses.
+    """While it lasts, the functions of the file that ``function`` is written in, and those of the modules that
+    ``instrument`` names, call hooks before shared accesses.
 
-    Gives a list of what stays unseen, a sentence each; empty when all of the file is seen.
+    Gives a list of what stays unseen, a sentence each; empty when all of that is seen.
+
+    Raises:
+        TargetError: ``instrument`` names what is not there or cannot be rewritten.
     """
     from .rewriting import rewrite
 
+    instrument.check()
     inner = _plain(function)
     unseen: list[str] = []
     changed: list[tuple[types.FunctionType, types.CodeType]] = []
-    file = "" if inner is None else inner.__code__.co_filename
+    roots: dict[str, list[Any]] = {}
+    own = "" if inner is None else inner.__code__.co_filename
+    if inner is None or not Path(own).is_file():
+        unseen.append("the function has no source file, so its accesses to shared variables were not watched")
+    else:
+        roots[own] = [inner, *vars(sys.modules.get(inner.__module__, inner)).values()]
+    loaded = instrument.loaded()
+    for name in loaded:
+        module = sys.modules[name]
+        roots.setdefault(module.__file__ or "", []).extend(vars(module).values())
+    for pattern in instrument.names():
+        if not any(matches(pattern, name) for name in loaded):
+            unseen.append(f"{pattern} had not been imported, so its accesses to shared variables were not watched")
     try:
-        if inner is None or not Path(file).is_file():
-            unseen.append("the function has no source file, so its accesses to shared variables were not watched")
-        else:
+        for file, things in roots.items():
             rewritten = rewrite(Path(file).read_bytes(), file, instrument.folder)
             unseen += rewritten.not_seen
             codes = {(code.co_qualname, code.co_firstlineno): code for code in _nested(rewritten.code)}
-            for found in _functions([inner, *vars(sys.modules.get(inner.__module__, inner)).values()], file):
+            for found in _functions(things, file):
                 old = found.__code__
                 new = codes.get((old.co_qualname, old.co_firstlineno))
                 if new is None or new.co_freevars != old.co_freevars:

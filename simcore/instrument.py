@@ -57,7 +57,7 @@ class Instrument:
         return (self.own and module.startswith(_MODELS)) or self._named(module)
 
     def _named(self, module: str) -> bool:
-        return needed_by_weft(module) is None and any(_matches(pattern, module) for pattern in self.names())
+        return needed_by_weft(module) is None and any(matches(pattern, module) for pattern in self.names())
 
     def check(self) -> None:
         """Look for what the patterns name.
@@ -84,7 +84,8 @@ def has_source(module: object) -> bool:
     return isinstance(file, str) and file.endswith(".py")
 
 
-def _matches(pattern: str, module: str) -> bool:
+def matches(pattern: str, module: str) -> bool:
+    """Does one pattern name this module, or a package that it is in?"""
     if any(sign in pattern for sign in "*?["):
         return fnmatch.fnmatchcase(module, pattern)
     return module == pattern or module.startswith(f"{pattern}.")
@@ -100,7 +101,7 @@ def _check(pattern: str) -> None:
     head = pattern.partition("*")[0].partition("?")[0].partition("[")[0]
     if head != pattern:
         package = head.rpartition(".")[0]
-        if not any(_matches(pattern, name) for name in _under(package, pattern)):
+        if not any(matches(pattern, name) for name in _under(package, pattern)):
             raise TargetError(_nothing(pattern, package))
         return
     try:

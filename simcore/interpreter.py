@@ -5,6 +5,7 @@ Both simulated worlds stand on it; it knows virtual threads, and neither schedul
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from itertools import count
@@ -61,6 +62,16 @@ class FreshInterpreter:
         _threading._dangling.add(self._main)
 
 
+def _unless_over(hook: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A destructor that waits when the execution ends is unwound like anything else; nobody has to be told."""
+
+    def say(unraisable: Any) -> None:
+        if not isinstance(unraisable.exc_value, ExecutionOver):
+            hook(unraisable)
+
+    return say
+
+
 class SimulatedWorld(World):
     """What the explored and the timed world share: how a program's main thread begins and ends, and all the others."""
 
@@ -106,13 +117,17 @@ class SimulatedWorld(World):
     def close(self) -> None:
         """Unwind what is left, with scheduling barred: ``finally`` blocks run, but their operations take no effect."""
         self.closing = True
-        for thread in self.threads:
-            if thread.glet and not thread.glet.dead:
-                self.thread = thread
-                for _ in range(_THROWS):
-                    thread.glet.throw(ExecutionOver)
-                    if thread.glet.dead:
-                        break
+        told, sys.unraisablehook = sys.unraisablehook, _unless_over(sys.unraisablehook)
+        try:
+            for thread in self.threads:
+                if thread.glet and not thread.glet.dead:
+                    self.thread = thread
+                    for _ in range(_THROWS):
+                        thread.glet.throw(ExecutionOver)
+                        if thread.glet.dead:
+                            break
+        finally:
+            sys.unraisablehook = told
 
     def perform_while_closing(self, operation: Operation) -> None:
         """What becomes of an operation while the run is unwound.

@@ -82,6 +82,8 @@ class PredictedRun(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     """Marked requests per second."""
     prioritised: bool = False
     """The program set priorities (``weft.priority``)."""
+    lock_wait_max: float = 0.0
+    """The largest share of the makespan that one thread waited for locks."""
 
 
 class UnfinishedRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,7 +132,7 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     laws: dict[str, dict[str, Any]]
     limits: list[str]
     observed: list[Observed] = []
-    """Priority inversions and starved threads, in configurations of a program with priorities."""
+    """Priority inversions and starved threads."""
 
     def json(self) -> bytes:
         return msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n"
@@ -322,6 +324,10 @@ def _predicted(configuration: Configuration, runs: list[TimedRun], base_seconds:
         latency=Latency(*(percentile(latencies, share) for share in (0.50, 0.95, 0.99))) if latencies else None,
         throughput=len(latencies) / sum(seconds) if latencies and sum(seconds) else None,
         prioritised=any(run.prioritised for run in runs),
+        lock_wait_max=max(
+            (thread.time_in["lock wait"] / max(run.makespan_ns, 1) for run in runs for thread in run.threads),
+            default=0.0,
+        ),
     )
 
 

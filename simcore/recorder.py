@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import sys
 import traceback
+from contextlib import suppress
+from importlib import import_module
 from types import FrameType
 from typing import Any
 
@@ -22,6 +24,11 @@ from .threads import VirtualThread
 from .trace import NOTHING, Header, Location, ObjectInfo, Op, ThreadInfo, Trace, TraceBuilder
 from .variables import WRITES, Container, MemoryAccess, Variable, Write
 from .world import Operation, Primitive
+
+for _late in ("ast", "unicodedata", "_suggestions"):
+    # traceback imports these when it formats some errors; in a world that is over, an import's lock cannot be taken.
+    with suppress(ImportError):
+        import_module(_late)
 
 
 def user_frame(frame: FrameType | None) -> FrameType | None:

@@ -7,6 +7,8 @@ none; it does not know any particular world.
 from __future__ import annotations
 
 import _thread
+import importlib
+import importlib.util
 import os
 import signal
 import sys
@@ -52,6 +54,8 @@ _ON_BEHALF = (
     ("subprocess.py", "starts a child process", _CHILD),
 )
 """Modules of the standard library whose name says more than the call they make in the end."""
+
+ANOTHER_INTERPRETER = ("makes another interpreter", "use threads, or check the part that runs in one interpreter")
 
 _watching = False
 
@@ -195,6 +199,12 @@ def replacements() -> list[tuple[Any, str, Any]]:
         if hasattr(holder, name)
     ]
     table.append((os, "_exit", end_process))
+    for name in ("_interpreters", "_xxsubinterpreters"):  # its name from 3.13 on, and before
+        # Not by its audit event: before CPython 3.13 an exception there ends the process.
+        if importlib.util.find_spec(name) is not None:
+            module = importlib.import_module(name)
+            table.append((module, "create", _refusing(module.create, *ANOTHER_INTERPRETER)))
+            break
     try:
         import _multiprocessing as processes
         import _posixsubprocess as spawning

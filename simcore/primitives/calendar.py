@@ -8,7 +8,9 @@ from __future__ import annotations
 import ctypes
 import datetime as _datetime
 import gc
+import sys
 import time as _time
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -103,8 +105,14 @@ def _now(cls: Any, tz: Any = None) -> Any:
 
 def _utcnow(cls: Any) -> Any:
     world = _world.active
+    if sys.version_info >= (3, 12):  # here and not by the original, which would give our own line as the place
+        message = (
+            "datetime.datetime.utcnow() is deprecated and scheduled for removal in a future version. Use "
+            "timezone-aware objects to represent datetimes in UTC: datetime.datetime.now(datetime.UTC)."
+        )
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
     if world is None:
-        return _real_utcnow.__get__(None, cls)()
+        return _real_now.__get__(None, cls)(_datetime.UTC).replace(tzinfo=None)
     seconds, microseconds = _moment(world)
     return cls.fromtimestamp(seconds, _datetime.UTC).replace(microsecond=microseconds, tzinfo=None)
 

@@ -9,13 +9,13 @@ import _thread
 import sys
 import warnings
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 from .. import world as _world
 from ..dependency import Access, Need
 from ..threads import VirtualThread
 from ..trace import Op
-from ..world import Operation, Primitive
+from ..world import Operation, Primitive, World
 
 allocate_real_lock = _thread.allocate_lock
 RealRLock = _thread.RLock
@@ -241,11 +241,18 @@ class Lock(Primitive):
 
     def release(self) -> None:
         world = _world.active
-        if world is None:
-            return self.real().release()
+        if world is None or (self._world is not world and self._left_over(world)):
+            return self._release_outside()
         if self._world is not world:
             self.adopt(world)
         return world.perform(self._release)
+
+    def _left_over(self, world: World | None) -> bool:
+        """Does it belong to an execution that is over? A generator may still hold a lock when it is collected."""
+        return self._world is not world and self._real is None and self._world is not None and self._world.closing
+
+    def _release_outside(self) -> None:
+        return None if self._left_over(None) else self.real().release()
 
     def locked(self) -> bool:
         world = _world.active
@@ -362,8 +369,8 @@ class RLock(Lock):
 
     def release(self) -> None:
         world = _world.active
-        if world is None:
-            return self.real().release()
+        if world is None or (self._world is not world and self._left_over(world)):
+            return self._release_outside()
         if self._world is not world:
             self.adopt(world)
         if world.closing:
@@ -374,6 +381,13 @@ class RLock(Lock):
             self.depth -= 1
             return None
         return world.perform(self._release)
+
+    if sys.version_info < (3, 14):
+
+        @property
+        def locked(self) -> NoReturn:  # pyright: ignore[reportIncompatibleMethodOverride]
+            """Came with CPython 3.14; until then programs may ask with ``hasattr`` which kind of lock they have."""
+            raise AttributeError("'_thread.RLock' object has no attribute 'locked'", name="locked", obj=self)
 
     def free(self) -> None:
         self.depth = 0

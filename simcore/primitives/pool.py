@@ -9,6 +9,7 @@ import concurrent.futures as _futures
 import concurrent.futures.thread as _pools
 import itertools
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -22,6 +23,8 @@ from ..world import ANY, ExecutionOver, Operation, Primitive, Uncontrollable, Wo
 from .future import CANCELLED, LOGGER, PENDING, RUNNING, Finish, Future, completions
 
 RealThreadPoolExecutor = _futures.ThreadPoolExecutor
+_processors: Callable[[], int | None] = getattr(os, "process_cpu_count", os.cpu_count)
+"""What a pool's size is taken from: since CPython 3.13 the processors this process may use."""
 BrokenThreadPool = _pools.BrokenThreadPool
 
 
@@ -260,11 +263,16 @@ class ThreadPoolExecutor(Primitive, RealThreadPoolExecutor):
         self._arguments = (max_workers, thread_name_prefix, initializer, initargs)
         self._is_real = False
         world = _world.active
+        if world is not None and type(self).__module__ == "concurrent.futures.interpreter":
+            # CPython 3.14's InterpreterPoolExecutor derives from this class; its tasks share nothing, ours would.
+            from ..refusals import ANOTHER_INTERPRETER, refuse
+
+            refuse(*ANOTHER_INTERPRETER, sys._getframe(1))
         if world is None:
             self._become_real()
         else:
             if max_workers is None:
-                max_workers = min(32, (os.cpu_count() or 1) + 4)
+                max_workers = min(32, (_processors() or 1) + 4)
             if max_workers <= 0:
                 raise ValueError("max_workers must be greater than 0")
             if initializer is not None and not callable(initializer):

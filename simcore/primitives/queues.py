@@ -150,7 +150,7 @@ class Put(QueueOperation):
                 freed_at = queue._freed.popleft()
                 if freed_at >= 0:
                     world.order_after(freed_at)
-            queue._put_at.append(world.step)
+            queue._gave(self.item, world.step)
         _notify(queue._not_empty, 1, world)
 
 
@@ -207,7 +207,7 @@ class Get(QueueOperation):
         queue._agree()
         item = queue._get()
         if queue._qsize() < size:
-            put_at = queue._put_at.popleft()
+            put_at = queue._taken(item)
             if put_at >= 0:
                 world.order_after(put_at)
             if queue.maxsize > 0:
@@ -437,6 +437,13 @@ class Queue(Primitive, RealQueue[Any]):
         """The condition if a thread of this world ever used it; until then nobody can wait for it."""
         return condition if condition is not None and condition._world is self._world else None
 
+    def _gave(self, item: Any, step: int) -> None:
+        self._put_at.append(step)
+
+    def _taken(self, item: Any) -> int:
+        """The step that put the item that was just taken; -1: not known."""
+        return self._put_at.popleft()
+
     def _agree(self) -> None:
         """Bring ``_put_at`` and ``_freed`` into line with items the program touched itself (``q.queue.clear()``)."""
         size = self._qsize()
@@ -549,11 +556,31 @@ class LifoQueue(Queue, RealLifoQueue[Any]):  # pyright: ignore[reportIncompatibl
 
     kind = "LifoQueue"
 
+    def _taken(self, item: Any) -> int:
+        return self._put_at.pop()
+
 
 class PriorityQueue(Queue, RealPriorityQueue[Any]):  # pyright: ignore[reportIncompatibleVariableOverride]
     """``queue.PriorityQueue``: the smallest item is the first to be taken."""
 
     kind = "PriorityQueue"
+
+    def _start(self) -> None:
+        super()._start()
+        self._put_by_item: dict[int, deque[int]] = {}
+        """By id of an item, which is alive as long as it is in here: the steps that put it."""
+
+    def _gave(self, item: Any, step: int) -> None:
+        super()._gave(item, step)
+        self._put_by_item.setdefault(id(item), deque()).append(step)
+
+    def _taken(self, item: Any) -> int:
+        super()._taken(item)
+        steps = self._put_by_item.get(id(item))
+        step = steps.popleft() if steps else -1
+        if not steps:
+            self._put_by_item.pop(id(item), None)
+        return step
 
 
 class SimplePut(Operation):

@@ -7,6 +7,7 @@ to the original outside a world or for a thread that was really started.
 from __future__ import annotations
 
 import _thread
+import contextvars
 import sys
 import threading
 import types
@@ -37,6 +38,8 @@ default_excepthook = threading.excepthook
 
 _threading: Any = threading
 """For its private names."""
+_has_context = sys.version_info >= (3, 14)
+"""Does a Thread have a context of its own (``Thread(context=...)``)?"""
 _FIRST_IDENT = 1 << 40
 """Virtual thread identifiers start here, so that none equals a real one of the same process in practice."""
 
@@ -217,10 +220,25 @@ def _tell_hook(thread: Any) -> None:
         thread._invoke_excepthook(thread)
 
 
+def _own_context(thread: Any) -> contextvars.Context | None:
+    """What the thread runs in, from CPython 3.14 on: the context given to it, else one made by ``start()``."""
+    if not _has_context:
+        return None
+    if thread._context is None:
+        inherits = getattr(sys.flags, "thread_inherit_context", 0)
+        thread._context = contextvars.copy_context() if inherits else contextvars.Context()
+    return thread._context
+
+
 def _body(thread: threading.Thread) -> Callable[[], None]:
+    context = _own_context(thread)
+
     def run() -> None:
         try:
-            thread.run()
+            if context is None:
+                thread.run()
+            else:
+                context.run(thread.run)
         except (ExecutionOver, Uncontrollable):
             raise
         except SystemExit:

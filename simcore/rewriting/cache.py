@@ -18,7 +18,7 @@ from typing import Any
 
 from ..hooks import Site
 
-_FORM = 1
+_FORM = 2
 """To be raised with every change of what the rewriter writes."""
 _INDEX_BITS = 20
 """A module has at most a million sites; with 40 bits before them the numbers fit into a signed 64-bit column."""

@@ -220,7 +220,9 @@ class Expressions(Visitor):
 
     def comprehension(self, node: Comprehension) -> None:
         if is_async(node):
-            self.not_seen.append(f"async comprehension in {self.scope.function} ({self.filename}:{node.lineno})")
+            self.not_seen.append(
+                f"async comprehension in {self.scope.function} ({self.filename.rpartition('/')[2]}:{node.lineno})"
+            )
             return
         generators = node.generators
         self.iterables += 1

@@ -34,6 +34,8 @@ class Scope:
         self.stores: dict[str, list[ast.expr | None]] = {}
         """For each name stored here, the value of each store; None where it is not a plain ``x = value``."""
         self.parameters: set[str] = set()
+        self.stored_again: set[str] = set()
+        """Names of a function stored more than once, or in a loop: those who look at one later may see another value."""
         self.imported: dict[str, str] = {}
         """Names bound by ``import a``: the module; by ``from collections import a``: what it is there."""
         self.global_names: set[str] = set()
@@ -70,7 +72,8 @@ class Scopes:
         """Every attribute that the module stores somewhere, mangled."""
         self.shared_globals: set[str] = set()
         self.shared_cells: set[tuple[Scope, str]] = set()
-        """Variables of functions that an inner function stores."""
+        """Variables of functions that an inner function stores, or looks at while the function stores them again."""
+        self._used: list[tuple[Scope, str]] = []
         self._all: list[Scope] = [self.module]
         self._module_stores: dict[str, int] = {}
         self._used_in_functions: set[str] = set()
@@ -134,6 +137,8 @@ class Scopes:
     def _store(self, scope: Scope, name: str, value: ast.expr | None = None, *, counts: bool = True) -> None:
         name = mangled(name, scope.private)
         scope.stores.setdefault(name, []).append(value)
+        if scope.kind == "function" and (self._loops or len(scope.stores[name]) > 1 or name in scope.parameters):
+            scope.stored_again.add(name)
         if scope.kind == "module" and counts:
             self._module_stores[name] = self._module_stores.get(name, 0) + (2 if self._loops else 1)
 
@@ -245,6 +250,7 @@ class Scopes:
             around.sees_locals |= node.id in _SEES_LOCALS
             if around.kind in ("function", "lambda"):
                 self._used_in_functions.add(mangled(node.id, scope.private))
+                self._used.append((around, mangled(node.id, scope.private)))
         else:
             self._store(scope, node.id)
 
@@ -287,6 +293,10 @@ class Scopes:
                     owner = self.owner(scope.parent, name)
                     if owner.kind in ("function", "lambda"):
                         self.shared_cells.add((owner, name))
+        for scope, name in self._used:
+            owner = self.owner(scope, name)
+            if owner is not scope and owner.kind == "function" and name in owner.stored_again:
+                self.shared_cells.add((owner, name))
         self.shared_globals = {name for name in self.shared_globals if not _is_special(name)}
 
     def _find_scalars(self, scope: Scope) -> None:

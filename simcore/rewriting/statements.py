@@ -75,7 +75,9 @@ class Statements(Calls):
     def on_asyncfunctiondef(self, node: ast.AsyncFunctionDef) -> Any:
         node.decorator_list = self.visit_list(node.decorator_list)
         self.defaults(node.args)
-        self.not_seen.append(f"async def {self.scope.inside}{node.name} ({self.filename}:{node.lineno})")
+        self.not_seen.append(
+            f"async def {self.scope.inside}{node.name} ({self.filename.rpartition('/')[2]}:{node.lineno})"
+        )
         return self.bound(node, node.name)
 
     def on_classdef(self, node: ast.ClassDef) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import linecache
 import sys
 import types
@@ -14,6 +15,7 @@ import pytest
 from weft.simcore import hooks
 from weft.simcore.in_place import rewritten_in_place
 from weft.simcore.instrument import Instrument
+from weft.simcore.target import TargetError
 
 SOURCE = """
 import functools
@@ -136,3 +138,28 @@ def test_a_function_without_a_file() -> None:
     with rewritten_in_place(variables["main"], Instrument()) as unseen:
         assert variables["main"]() == 1
     assert unseen == ["the function has no source file, so its accesses to shared variables were not watched"]
+
+
+def test_modules_that_are_named_have_hooks_too(
+    module: Any, seen: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shelving.py").write_text("def look(box):\n    return box.value\n")
+    (tmp_path / "not_imported.py").write_text("")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    shelving: Any = importlib.import_module("shelving")
+    monkeypatch.setitem(sys.modules, "shelving", shelving)
+    with rewritten_in_place(module.main, Instrument()) as unseen:
+        shelving.look(module.Box())
+    assert seen == []
+    with rewritten_in_place(module.main, Instrument(("shelving", "not_imported"))) as unseen:
+        shelving.look(module.Box())
+        assert module.Box().twice == 0
+    assert seen == ["look", "Box.twice"]
+    assert unseen == ["not_imported had not been imported, so its accesses to shared variables were not watched"]
+    shelving.look(module.Box())
+    assert seen == ["look", "Box.twice"]
+
+
+def test_a_name_of_nothing_is_refused(module: Any) -> None:
+    with pytest.raises(TargetError, match="nothing to instrument is called 'shelvings'"):
+        rewritten_in_place(module.main, Instrument(("shelvings",))).__enter__()

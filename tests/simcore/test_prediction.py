@@ -244,7 +244,7 @@ def test_json_is_the_contract() -> None:
     run = values["runs"][-1]
     assert list(run) == [
         *("params", "cores", "gil", "seconds", "seconds_interval", "speedup", "interval"),
-        *("utilisation", "time_in", "bottleneck"),
+        *("utilisation", "time_in", "bottleneck", "lock_wait_max"),
     ]
     assert run["params"] == {"workers": 4}
     assert list(run["time_in"]) == ["running", "ready", "lock wait", "gil wait", "io", "idle"]

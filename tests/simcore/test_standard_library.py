@@ -360,6 +360,18 @@ REFUSED = {
         "import concurrent.futures\nwith concurrent.futures.ProcessPoolExecutor() as pool: pool.submit(abs, 1)",
         "uses a ProcessPoolExecutor",
     ),
+    "interpreter": (
+        # The module had another name until CPython 3.12.
+        "try: import _interpreters\nexcept ImportError: import _xxsubinterpreters as _interpreters\n"
+        "_interpreters.create()",
+        "makes another interpreter",
+    ),
+    "interpreter_pool": (  # CPython 3.14 has the class; here as it is there, derived from the pool of threads
+        "import concurrent.futures\n"
+        "here = {'__module__': 'concurrent.futures.interpreter'}\n"
+        "type('InterpreterPoolExecutor', (concurrent.futures.ThreadPoolExecutor,), here)(1)",
+        "makes another interpreter",
+    ),
     "input": ("input()", "reads from the keyboard"),
     "alarm": ("import signal\nsignal.alarm(1)", "asks for a signal at a later time (signal.alarm)"),
     "setitimer": ("import signal\nsignal.setitimer(0, 1)", "(signal.setitimer)"),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import datetime
 import random
+import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from weft.simcore.primitives.clock import EPOCH_NS
+from weft.simcore.takeover import takeover
 
 Run = Callable[..., Any]
 Explore = Callable[[Callable[[], Any]], set[Any]]
@@ -117,6 +121,27 @@ def test_sleeping_orders_nothing(explore: Explore) -> None:
         return " ".join(order)
 
     assert explore(program) == {"slow quick", "quick slow"}
+
+
+def test_the_old_way_to_ask_for_utc_warns_where_cpython_does(run: Run) -> None:
+    """Deprecated since CPython 3.12; the place is the program's own line, also outside the world."""
+
+    def program() -> tuple[datetime.datetime, list[tuple[type, str, str]]]:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            moment = datetime.datetime.utcnow()
+        return moment, [(each.category, str(each.message), each.filename) for each in caught]
+
+    _, expected = program()
+    assert len(expected) == (sys.version_info >= (3, 12))
+    moment, warned = run(program).value
+    assert warned == expected
+    assert moment.tzinfo is None
+    assert 0 <= moment.replace(tzinfo=datetime.UTC).timestamp() - EPOCH_NS / 1e9 < 1
+    with takeover():
+        moment, warned = program()
+    assert warned == expected
+    assert abs(moment.replace(tzinfo=datetime.UTC).timestamp() - time.time()) < 3600
 
 
 DRAWS: dict[str, Callable[[], Any]] = {

@@ -28,6 +28,12 @@ def outcome_of(future: cf.Future) -> object:
         return "cancelled"
 
 
+def test_a_pool_is_as_large_as_cpythons(run) -> None:
+    """From CPython 3.13 on it is the processors of this process that count, not those of the machine."""
+    expected = futures.RealThreadPoolExecutor()._max_workers
+    assert run(lambda: cf.ThreadPoolExecutor()._max_workers).value == expected
+
+
 def test_a_task_takes_four_steps(run) -> None:
     def program() -> int:
         pool = cf.ThreadPoolExecutor(1)

@@ -103,6 +103,8 @@ CALLS = {
     "timeout too large": lambda lock: lock.acquire(True, 1e20),
     "acquired": lambda lock: [lock.acquire(), lock.release()],
     "with": lambda lock: lock.__enter__(),
+    "locked": lambda lock: lock.locked(),  # an RLock has it from CPython 3.14 on
+    "has locked": lambda lock: hasattr(lock, "locked"),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import contextvars
 import threading
 import weakref
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from weft.simcore.explored import Outcome
+from weft.simcore.primitives import thread as virtual_thread
 
 Program = Callable[[], Any]
 Explore = Callable[[Program], set[Any]]
@@ -311,3 +313,33 @@ def test_what_only_a_thread_knew_is_gone_when_it_has_ended(run) -> None:
         return seen[0]() is None
 
     assert run(program).value
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_a_thread_runs_in_its_own_context(run, monkeypatch: pytest.MonkeyPatch, given: bool) -> None:
+    """As in CPython 3.14; the attribute is the one its ``Thread`` has there."""
+    monkeypatch.setattr(virtual_thread, "_has_context", True)
+    number = contextvars.ContextVar("number", default=0)
+
+    def program() -> tuple[list[int], int]:
+        seen: list[int] = []
+        context = contextvars.Context()
+        context.run(number.set, 7)
+
+        def use() -> None:
+            seen.append(number.get())
+            number.set(number.get() + 1)
+            with threading.Lock():  # others may run in between
+                seen.append(number.get())
+
+        threads: list[Any] = [threading.Thread(target=use) for _ in range(2)]
+        for thread in threads:
+            thread._context = context.copy() if given else None
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return seen, number.get()
+
+    seen, outside = run(program).value
+    assert sorted(seen) == ([7, 7, 8, 8] if given else [0, 0, 1, 1])
+    assert outside == 0
