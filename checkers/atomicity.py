@@ -213,7 +213,7 @@ def _flows(trace: Trace, first: Section, seen: Event, second: Section, write: Ev
         return False
     if begin >= end or _in_other_branch(function, begin, end):
         return False
-    return _reaches(function, places[seen.location].line, places[write.location].line)
+    return reaches(function, places[seen.location].line, places[write.location].line)
 
 
 def _in_other_branch(function: ast.AST, first: int, second: int) -> bool:
@@ -226,7 +226,7 @@ def _in_other_branch(function: ast.AST, first: int, second: int) -> bool:
     )
 
 
-def _reaches(function: ast.AST, read_line: int, write_line: int) -> bool:
+def reaches(function: ast.AST, read_line: int, write_line: int) -> bool:
     """Follow local names, statement by statement, from those filled on the read's line to those used on the write's."""
     filled: set[str] = set()
     statements = sorted(

@@ -251,13 +251,16 @@ def _cycle_finding(situation: Situation, cycle: list[int]) -> Finding:
     )
     locks = [item for item in wanted if trace.tables.objects[item].kind != "Thread"]
     why = "No lock common to all of them is held around, and nothing orders the sections."
-    suggestion = f"Take {_list(sorted(trace.object_name(item) for item in locks))} in one order everywhere."
+    suggestion = f"Take {_list(sorted(trace.object_name(item) for item in locks) or ['them'])} in one order everywhere."
     if all(trace.tables.objects[item].kind in PERMIT_KINDS for item in wanted):
         why = "Each of them holds permits and waits for more, and all permits are taken."
         suggestion = "Let a thread hold no permit while it waits for another, or have one permit more to give."
     if len(locks) < len(cycle):
         why = "A thread is joined by one that holds what it needs to end."
         suggestion = "Release the lock before join(), or let the thread end without it."
+    if not locks:
+        why = "Each of them ends only after another of them has ended."
+        suggestion = "Let one thread, which none of them waits for, join them all."
     return _make(situation, "D001", "deadlock", cycle, message, why, suggestion, wanted)
 
 
@@ -294,8 +297,10 @@ def _communication(situation: Situation, threads: set[int], others: Sequence[Tra
     lonely = [thread for thread in ordered if not situation.waits_for(situation.blocked[thread])]
     who = _list([trace.thread_name(thread) for thread in lonely])
     verb = "waits" if len(lonely) == 1 else "wait"
-    place = f"{root.operation} on" if "." in root.operation else f"{root.operation} of"
-    message = f"{who} {verb} for ever in {place} {info.name}: nobody is left who could {_remedy(root.operation)}"
+    place = f"{root.operation} {'on' if '.' in root.operation else 'of'} {info.name}"
+    if info.kind in _ONE_OF_SEVERAL:
+        place = root.operation
+    message = f"{who} {verb} for ever in {place}: nobody is left who could {_advice(root.operation)[0]}"
     return _make(
         situation,
         "D003",
@@ -303,38 +308,64 @@ def _communication(situation: Situation, threads: set[int], others: Sequence[Tra
         ordered,
         message,
         _why(situation, root, others),
-        _SUGGESTIONS.get(root.operation, "Make sure that the wake-up happens on every path, also after an error."),
+        _advice(root.operation)[1],
         [situation.blocked[thread].object for thread in ordered] + _held(situation, ordered),
     )
 
 
-_REMEDIES = {
-    "Queue.get": "put an item",
-    "SimpleQueue.get": "put an item",
-    "Queue.put": "take an item out",
-    "Queue.join": "call task_done()",
-    "Condition.wait": "notify it",
-    "Event.wait": "set it",
-    "Barrier.wait": "arrive",
-    "Future.result": "complete it",
-    "acquire": "release it",
+_ONE_OF_SEVERAL = frozenset({"Channels", "Futures"})
+"""What a wait for one of several objects waits on; it has no name of its own."""
+_SENTINELS = "Put a sentinel for each consumer when the work is done, or end the consumers with shutdown."
+_READS = "Close the writing end when there is no more to come, on every path: the reader then sees the end."
+_WRITES = (
+    "Let the reader go on while there is something to write, or write no more than fits; close its end after errors."
+)
+_ADVICE = {
+    "Queue.get": ("put an item", _SENTINELS),
+    "SimpleQueue.get": ("put an item", "Put a sentinel for each consumer when the work is done, on every path."),
+    "Queue.put": ("take an item out", "Do not hold a lock the consumer needs while putting into a bounded queue."),
+    "Queue.join": ("call task_done()", "Call task_done() once for every item taken, in a finally block."),
+    "Condition.wait": (
+        "notify it",
+        "Let every change of what is waited for call notify_all() under the lock, a stop flag's too, and test both in "
+        "the loop around wait() or in wait_for().",
+    ),
+    "Event.wait": ("set it", "Set the event on every path that ends the wait, also after an error."),
+    "Barrier.wait": (
+        "arrive",
+        "Make the number of parties equal the number of threads that arrive, or abort() on error.",
+    ),
+    "Future.result": (
+        "complete it",
+        "Set a result or an exception on every path, or let an executor do it: submit() always completes its futures.",
+    ),
+    "wait for futures": (
+        "complete them",
+        "Set a result or an exception of each future on every path, or let an executor do it.",
+    ),
+    "Semaphore.acquire": (
+        "release it",
+        "Give every permit back on every path: take it in a with statement, or release() in a finally block.",
+    ),
+    "Pipe.read": ("write to it or close it", _READS),
+    "Socket.recv": ("send to it or close it", _READS),
+    "Pipe.write": ("read from it", _WRITES),
+    "Socket.send": ("receive from it", _WRITES),
+    "select": (
+        "make one of them ready",
+        "Add a descriptor to wake it with (os.pipe or socket.socketpair), or give it a time-out and test a stop flag.",
+    ),
+    "acquire": ("release it", "Release it on every path: take it in a with statement."),
 }
-_SUGGESTIONS = {
-    "Queue.get": "Put a sentinel for each consumer when the work is done, or end the consumers with shutdown.",
-    "Queue.put": "Do not hold a lock the consumer needs while putting into a bounded queue.",
-    "Queue.join": "Call task_done() once for every item taken, in a finally block.",
-    "Condition.wait": "Wait in a loop that tests a stop flag; set the flag and notify_all() under the lock.",
-    "Event.wait": "Set the event on every path that ends the wait, also after an error.",
-    "acquire": "Release it on every path: take it in a with statement.",
-    "Barrier.wait": "Make the number of parties equal the number of threads that arrive, or abort() on error.",
-}
+"""By the end of an operation's label, as :mod:`weft.simcore.primitives` names it: who could help, and the cure."""
 
 
-def _remedy(operation: str) -> str:
-    for label, remedy in _REMEDIES.items():
-        if operation.endswith(label):
-            return remedy
-    return "wake it"
+def _advice(operation: str) -> tuple[str, str]:
+    plain = operation.partition(" (")[0]  # "acquire (back from Condition.wait)"
+    for label, advice in _ADVICE.items():
+        if plain.endswith(label):
+            return advice
+    return "wake it", "Make sure that the wake-up happens on every path, also after an error."
 
 
 def _why(situation: Situation, root: Blocked, seen: Sequence[Trace]) -> str:

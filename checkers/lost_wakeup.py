@@ -128,8 +128,14 @@ def unannounced(situation: Situation, blocked: Blocked) -> Unannounced | None:
     write: Event | None = None
     notify: dict[int, Event] = {}
     before: Event | None = None
+    looked_at = {event.object for event in trace if event.thread == blocked.thread and _reads(event)}
+    changed: dict[int, bool] = {}
     for event in trace:
         op, target = event.operation, event.object
+        if op is Op.ACQUIRE and target == lock:
+            changed[event.thread] = False
+        elif target in looked_at and _writes(event):
+            changed[event.thread] = True
         if event.thread == blocked.thread:
             if op is Op.ACQUIRE and target == lock:
                 tested.clear()
@@ -139,11 +145,29 @@ def unannounced(situation: Situation, blocked: Blocked) -> Unannounced | None:
             elif op is Op.READ and not waits:
                 tested.add(target)
         elif op is Op.NOTIFY and target == blocked.object:
-            notify[event.thread] = event
+            # One that tells of another change, made in the same section, is not the one that came too early.
+            if changed.get(event.thread):
+                notify.pop(event.thread, None)
+            else:
+                notify[event.thread] = event
             write = None
         elif op is Op.WRITE and waits and target in tested:
             write, before = event, notify.get(event.thread)
     return None if write is None or not waits else Unannounced(write, before)
+
+
+def _reads(event: Event) -> bool:
+    return event.operation is Op.READ or _kind_of_access(event) == "read"
+
+
+def _writes(event: Event) -> bool:
+    return event.operation is Op.WRITE or _kind_of_access(event) == "write"
+
+
+def _kind_of_access(event: Event) -> str:
+    """What an access to a whole container does; its operation does not tell."""
+    details: dict[str, Any] = event.extra or {}
+    return str(details.get("access", "")) if event.operation is Op.ATOMIC else ""
 
 
 def _follow(trace: Trace, target: int, lock: int) -> tuple[_Condition, dict[int, list[Event]]]:

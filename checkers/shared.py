@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..simcore.trace import NOTHING, Event, Op, Trace
+from . import source
+from .atomicity import reaches
 from .describe import step, switches, thread_states
 from .finding import Certainty, Finding, Related, Step, fingerprint
 from .holding import OWNED_KINDS, PERMIT_KINDS, read
@@ -33,13 +35,27 @@ def find(trace: Trace, signature: tuple[Any, ...]) -> list[Finding]:
     if signature[0] == "stale":
         _, _, first, foreign, last, racy, sure = signature
         found = find_stale(trace, (first, foreign, last))
-        return [] if found is None else [stale_write(trace, found, racy=racy, sure=sure)]
+        if found is None or not (racy or sure or _matters(trace, found)):
+            return []
+        return [stale_write(trace, found, racy=racy, sure=sure)]
     if signature[0] == "race":
         _, _, one, other, ends = signature
         pair = find_pair(trace, (one, other))
         certainty: Certainty = "predicted" if ends is None else "confirmed"
         return [] if pair is None else [unordered(trace, pair, ends, certainty=certainty)]
     return []
+
+
+def _matters(trace: Trace, found: StaleWrite) -> bool:
+    """Two critical sections of one function: was the second thread's write lost? Not when both wrote the same and the
+    value does not come from the one read: each of two threads that miss in a cache may well fill it."""
+    value = _value(found.write)
+    if not value or value != _value(found.foreign):
+        return True
+    places = trace.tables.locations
+    read, write = places[found.read.location], places[found.write.location]
+    function = source.function_at(write.file, write.line)
+    return function is not None and reaches(function, read.line, write.line)
 
 
 def is_access(trace: Trace, event: Event) -> bool:

@@ -57,6 +57,14 @@ def waking(kind: str, operation: str) -> Waking:
         return Waking(frozenset({Op.RELEASE}), "releases it", "released it")
     if kind == "Future":
         return Waking(frozenset({Op.SET, Op.CANCEL}), "sets its result", "completed it")
+    if kind in ("Pipe", "Socket"):
+        if operation.endswith(("write", "send")):
+            return Waking(frozenset({Op.GET, Op.CLOSE}), "reads from it", "read from it")
+        return Waking(frozenset({Op.PUT, Op.CLOSE}), "writes to it or closes it", "wrote to it")
+    if kind == "Channels":
+        return Waking(frozenset({Op.PUT, Op.GET, Op.CLOSE}), "makes one of them ready", "used it")
+    if kind == "Futures":
+        return Waking(frozenset({Op.SET, Op.CANCEL}), "completes them", "completed it")
     if kind == "Thread":
         return Waking(frozenset({Op.END}), "ends", "ended")
     return Waking(frozenset({Op.SET}), "calls set() on it", "set it")

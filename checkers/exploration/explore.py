@@ -613,6 +613,7 @@ def _worth_showing(exploration: Exploration, *, strict: bool) -> list[Problem]:
     consequences = exploration.consequences
     if consequences is None:
         return problems
+    consequences.compare_across()
     matters = consequences.consequential()
     shown = [problem for problem in problems if problem.signature[0] != "stale"]
     covered: set[str] = set()
@@ -626,7 +627,7 @@ def _worth_showing(exploration: Exploration, *, strict: bool) -> list[Problem]:
     groups = {race.group for race in consequences.races.values()} if strict else matters
     for group in sorted(groups - covered):
         race = consequences.race_of(group)
-        difference = consequences.differences.get(group)
+        difference = consequences.differences.get(group) if group in matters else None
         if race is None or (difference is None and group not in consequences.shown):
             continue
         schedule, visible = (

@@ -11,6 +11,7 @@ import io
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any, TextIO
 
 from ...simcore.access import AccessMonitor, Race, Stale
@@ -26,6 +27,8 @@ _WORDS_MAX = 3
 """Differences named in a message."""
 _HEARD_MAX = 20_000
 """Characters of output that are compared."""
+_ACROSS_ENDS_MAX, _ACROSS_SAMPLES = 24, 3
+"""How many executions are compared with those of other synchronisation: pairs of at most 72."""
 _SAMPLES = 3
 """Orders of accesses kept for each of them."""
 
@@ -33,8 +36,8 @@ _CANONICAL_MAX = 300
 """Operations on one object; with more, orders that differ by commuting neighbours count as different, and fewer
 consequences are seen."""
 
-Orders = dict[int, tuple[str, tuple[tuple[int, int], ...]]]
-"""Per variable, its group and the order in which threads accessed it."""
+Orders = dict[int, tuple[str, tuple[Any, ...]]]
+"""Per variable, its group and the order in which threads accessed it, as far as it matters (:func:`canonical`)."""
 
 
 @dataclass(slots=True)
@@ -53,7 +56,18 @@ class Difference:
 class _Class:
     """The executions with one order of synchronisation: by end, some orders of accesses that led there."""
 
-    ends: dict[tuple[Any, ...], list[Orders]] = field(default_factory=dict)
+    ends: dict[tuple[Any, ...], list[Orders]] = field(default_factory=dict["tuple[Any, ...]", "list[Orders]"])
+
+
+@dataclass(slots=True)
+class _Sample:
+    """An execution kept for comparison with those in which other synchronisation took place."""
+
+    end: tuple[Any, ...]
+    orders: Orders
+    synchronisation: dict[int, list[tuple[int, int]]]
+    schedule: tuple[int, ...]
+    outcome: Outcome
 
 
 def place(site: int) -> Location:
@@ -74,6 +88,8 @@ class Consequences:
         self.shown: dict[str, tuple[tuple[int, ...], frozenset[str]]] = {}
         """Per group, the schedule of an execution that ended well and has a race for it, and what was visible in it."""
         self._classes: dict[int, _Class] = {}
+        self._samples: dict[tuple[Any, ...], list[_Sample]] = {}
+        """By end, some executions."""
 
     def monitor(self) -> AccessMonitor:
         """A monitor for the next execution."""
@@ -102,11 +118,12 @@ class Consequences:
         """Make more variables visible; executions from before cannot be compared with later ones."""
         self.visible |= fresh
         self._classes.clear()
+        self._samples.clear()
 
     def _compare(
         self, monitor: AccessMonitor, execution: Execution, schedule: tuple[int, ...], left: tuple[Any, ...]
     ) -> None:
-        orders: Orders = {uid: (group, tuple(order)) for uid, (group, order) in monitor.memory_orders.items()}
+        orders: Orders = {uid: (group, canonical(order)) for uid, (group, order) in monitor.memory_orders.items()}
         end = (*_end(monitor, execution), *left)
         key = hash(tuple(sorted((uid, canonical(order)) for uid, order in monitor.orders.items())))
         same = self._classes.setdefault(key, _Class())
@@ -115,12 +132,34 @@ class Consequences:
                 continue
             for sample in samples:
                 self._blame(orders, sample, (other_end, end), schedule, execution.outcome)
+        self._keep(end, orders, monitor, execution, schedule)
         known = same.ends.get(end)
         if known is None:
             if len(same.ends) < _ENDS_MAX:
                 same.ends[end] = [orders]
         elif len(known) < _SAMPLES:
             known.append(orders)
+
+    def _keep(
+        self,
+        end: tuple[Any, ...],
+        orders: Orders,
+        monitor: AccessMonitor,
+        execution: Execution,
+        schedule: tuple[int, ...],
+    ) -> None:
+        kept = self._samples.get(end)
+        if kept is None and len(self._samples) < _ACROSS_ENDS_MAX:
+            kept = self._samples[end] = []
+        if kept is not None and len(kept) < _ACROSS_SAMPLES:
+            kept.append(_Sample(end, orders, with_pending(monitor.orders, execution), schedule, execution.outcome))
+
+    def compare_across(self) -> None:
+        """Also compare executions in which other synchronisation took place: a race may decide whether a lock is taken
+        at all. What both have of each object must be in one order; then accesses alone led them apart."""
+        for first, second in combinations([sample for kept in self._samples.values() for sample in kept], 2):
+            if first.end != second.end and compatible(first.synchronisation, second.synchronisation):
+                self._blame(first.orders, second.orders, (second.end, first.end), first.schedule, first.outcome)
 
     def _blame(
         self,
@@ -221,6 +260,50 @@ def canonical(order: list[tuple[int, int]]) -> tuple[Any, ...]:
         before = Counter(other for other, its in order[:index] if other != thread and row[its])
         rows.append((thread, number, code, tuple(sorted(before.items()))))
     return tuple(sorted(rows))
+
+
+def with_pending(orders: dict[int, list[tuple[int, int]]], execution: Execution) -> dict[int, list[tuple[int, int]]]:
+    """The operations on each object, and after them those that were still waiting when the execution ended."""
+    whole = {uid: list(order) for uid, order in orders.items()}
+    for thread in execution.stuck:
+        operation = thread.pending
+        if operation is not None and operation.pending:
+            whole.setdefault(operation.target.uid, []).append((thread.uid, operation.pending))
+    return whole
+
+
+def compatible(one: dict[int, list[tuple[int, int]]], other: dict[int, list[tuple[int, int]]]) -> bool:
+    """Do two executions agree on the order of the synchronisation that both of them have?
+
+    Operations are matched by object, thread and number; matched ones must have done the same, and dependent ones of
+    two threads must be in the same order.
+    """
+    return all(_agree(order, other[uid]) for uid, order in one.items() if uid in other)
+
+
+def _agree(one: list[tuple[int, int]], other: list[tuple[int, int]]) -> bool:
+    if len(one) > _CANONICAL_MAX or len(other) > _CANONICAL_MAX:
+        return one == other
+    place = {step: position for position, step in enumerate(_numbered(other))}
+    codes = dict(zip(_numbered(other), (code for _, code in other), strict=True))
+    common = [(step, code) for step, (_, code) in zip(_numbered(one), one, strict=True) if step in place]
+    if any(codes[step] != code for step, code in common):
+        return False
+    return all(
+        place[early] < place[late] or early[0] == late[0] or not DEPENDENT[code][its]
+        for position, (late, its) in enumerate(common)
+        for early, code in common[:position]
+    )
+
+
+def _numbered(order: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Each operation by its thread and how many that thread did before."""
+    counts: Counter[int] = Counter()
+    numbered: list[tuple[int, int]] = []
+    for thread, _ in order:
+        counts[thread] += 1
+        numbered.append((thread, counts[thread]))
+    return numbered
 
 
 def _end(monitor: AccessMonitor, execution: Execution) -> tuple[Any, ...]:

@@ -170,6 +170,29 @@ def test_three_threads_and_a_join() -> None:
     }
 
 
+@pytest.mark.parametrize("seats", [5, 8, 20])
+def test_philosophers_need_two_executions(seats: int) -> None:
+    """One run predicts it, one replay reaches it; without a bound on the length of a cycle there is no limit to tell."""
+
+    def dinner() -> None:
+        forks = [threading.Lock() for _ in range(seats)]
+        philosophers = [
+            threading.Thread(target=nested(forks[seat], forks[(seat + 1) % seats])) for seat in range(seats)
+        ]
+        for philosopher in philosophers:
+            philosopher.start()
+        for philosopher in philosophers:
+            philosopher.join()
+
+    found = forecast(dinner)
+    assert found.executions == 2
+    ((finding, problem, recorded),) = found.confirmed
+    assert (finding.rule, finding.certainty, len(finding.threads)) == ("D002", "confirmed", seats)
+    assert problem.schedule
+    assert any(each.rule == "D001" for each in recorded.findings)
+    assert found.order.limits == []
+
+
 def test_a_result_awaited_under_the_lock_that_the_task_takes() -> None:
     def program() -> None:
         lock = threading.Lock()
