@@ -86,10 +86,19 @@ class Accesses:
         self.entries: dict[int, Entry] = {}
         self.globals: dict[tuple[str, str], Variable] = {}
         self.unwatched = 0
-        """Containers that were one too many (``HELD_MAX``)."""
+        """Accesses to containers that were one too many (``HELD_MAX``)."""
         self._held = 0
         self._serials: dict[str, int] = {}
         self._types: dict[tuple[type, str], tuple[int, Any]] = {}
+
+    def notes(self) -> list[str]:
+        """What the recording leaves out, a sentence each."""
+        if not self.unwatched:
+            return []
+        return [
+            f"only the first {HELD_MAX:,} lists, dictionaries and sets are watched; accesses to others, which are "
+            f"missing: {self.unwatched:,}"
+        ]
 
     def install(self) -> None:
         install(

@@ -17,12 +17,15 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 from ..simcore.target import Target, TargetError, check_parameters, parse_target
 from ..simcore.trace import NOTHING, Header, Op
 from .machine import busy_seconds
 
+INTERNAL = 3
+"""The exit code after a fault of ours."""
 QUIET_LOOKS = 5
 """In how many looks in a row (0.1 s apart) all threads must be blocked, with no event between, to call it a deadlock.
 
@@ -97,6 +100,7 @@ class _Recorded:
         )
         self.recorder = log.Recorder(job["output"], header)
         self.accesses = bool(job.get("accesses"))
+        self.notes: Callable[[], list[str]] = list
         self.now = log.now
         self.limit_ns = int(job["timeout_seconds"] * 1e9)
         self.deadline_ns = 0
@@ -120,7 +124,9 @@ class _Recorded:
             from .accesses import Accesses, note_looks
 
             note_looks()
-            Accesses(recorder).install()
+            accesses = Accesses(recorder)
+            accesses.install()
+            self.notes = accesses.notes
         self.deadline_ns = self.now() + self.limit_ns
         recorder.start_writer(self.look)
         main.add((main.index, Op.BEGIN, 0, row, NOTHING, NOTHING, self.now()))
@@ -169,8 +175,11 @@ class _Recorded:
             return
         with self._finishing:
             if not self.answered:
-                self._finish()
                 self.answered = True
+                try:
+                    self._finish()
+                except BaseException:
+                    self.answers.send(_internal())
 
     def _finish(self) -> None:
         roots = [variables for _, variables in self.target.names()]
@@ -183,8 +192,24 @@ class _Recorded:
                 "exit_code": self.exit_code,
                 "message": self.failure,
                 "names": {str(index): name for index, name in self.recorder.final_names().items()},
+                "notes": self.notes(),
             }
         )
+
+    def run_or_explain(self) -> int:
+        """:meth:`run`; a fault of ours, before the program started or after it ended, is not the program's end."""
+        try:
+            return self.run()
+        except BaseException:
+            with self._finishing:
+                self.answered = True
+            self.answers.send(_internal())
+            return INTERNAL
+
+
+def _internal() -> dict[str, Any]:
+    """The answer when something of ours failed."""
+    return {"status": "internal", "message": traceback.format_exc()}
 
 
 def _exit_code(error: SystemExit) -> int:
@@ -352,9 +377,13 @@ def main() -> int:
     if sys.path[-1] == sys.argv[2]:
         sys.path.pop()  # we are loaded; the program finds what it finds without us
     sys.argv = [job["target"], *job.get("argv", ())]
-    target = _prepare(job, answers)
-    if target is None:
-        return 2
     if job["kind"] == "measure":
-        return _measure(job, answers, target)
-    return _Recorded(job, answers, target).run()
+        target = _prepare(job, answers)
+        return 2 if target is None else _measure(job, answers, target)
+    try:
+        target = _prepare(job, answers)
+        recorded = None if target is None else _Recorded(job, answers, target)
+    except BaseException:
+        answers.send(_internal())
+        return INTERNAL
+    return 2 if recorded is None else recorded.run_or_explain()

@@ -434,6 +434,10 @@ def _discard(row: Iterable[int]) -> None:
 
 
 def request(recorder: Recorder, log: ThreadLog, target: int, label: str, where: int, limited: bool) -> None:
-    """Log that the thread has to wait for ``target``; the caller clears ``log.waiting`` afterwards."""
-    log.add((log.index, Op.REQUEST, 0, target, where, recorder.extra(label, {"operation": label}), now()))
+    """Log that the thread has to wait for ``target``; the caller clears ``log.waiting`` afterwards.
+
+    A wait with a time limit is marked as ``alive``: should the recording end in it, it is no wait for ever.
+    """
+    details = {"operation": label, "alive": True} if limited else {"operation": label}
+    log.add((log.index, Op.REQUEST, 0, target, where, recorder.extra((label, limited), details), now()))
     log.waiting = not limited

@@ -26,13 +26,18 @@ class RecordError(Exception):
     """Nothing could be recorded; the message says why and what to do."""
 
 
+class RecorderFault(RecordError):
+    """Something of ours failed in the recording process; the message is its traceback."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recording:
     """A recorded run.
 
     ``status`` is ``finished``, ``failed`` (an uncaught exception in the main thread), ``deadlock`` (every thread was
     blocked for good), ``timeout``, ``killed`` (a signal, ``os._exit``) or ``interrupted`` (Ctrl-C here). ``threads``
-    are those that were blocked at the end, with what they hold. ``exit_code`` is the program's own.
+    are those that were blocked at the end, with what they hold. ``exit_code`` is the program's own. ``notes`` says what
+    the trace leaves out.
     """
 
     path: Path
@@ -42,6 +47,7 @@ class Recording:
     seconds: float
     trace: Trace
     threads: list[ThreadState]
+    notes: tuple[str, ...] = ()
 
 
 def record(
@@ -67,6 +73,7 @@ def record(
     Raises:
         TargetError: the target cannot be found, read or called.
         RecordError: the trace cannot be written, a bad limit, or the program ended before anything was recorded.
+        RecorderFault: a fault of ours.
     """
     if not timeout_seconds > 0:
         raise RecordError(f"the time limit is {timeout_seconds!r} s; it must be more than 0")
@@ -103,11 +110,15 @@ def record(
     if answer is not None and answer["status"] == "usage":
         raw.unlink(missing_ok=True)
         raise TargetError(answer["message"])
-    trace = _finish_file(raw, output, {} if answer is None else answer["names"])
+    if answer is not None and answer["status"] == "internal" and not interrupted:
+        raw.unlink(missing_ok=True)
+        raise RecorderFault(answer["message"])
+    trace = _finish_file(raw, output, {} if answer is None else answer.get("names", {}))
     threads = blocked_threads(trace)
     status, exit_code = ("interrupted", 130) if interrupted else _status(answer, code)
     message = _message(status, exit_code, answer, threads, timeout_seconds, len(trace))
-    return Recording(output, status, message, exit_code, seconds, trace, threads)
+    notes = () if answer is None else tuple(answer.get("notes", ()))
+    return Recording(output, status, message, exit_code, seconds, trace, threads, notes)
 
 
 def _check_writable(path: Path) -> None:

@@ -31,14 +31,15 @@ def check(
     races: bool = True,
     strict_races: bool = False,
     instrument: Sequence[str] = (),
+    precise: bool = False,
     **parameters: Any,
 ) -> Result:
     """Explore the schedules of a program; see ``weft check``.
 
-    A function is explored in this process: locks must be made inside it (or inside what it calls), since those made
-    earlier are real ones, which weft does not see. For that time the functions of its file run with hooks before their
-    accesses to shared variables. A string names a target that runs in a fresh child process. ``# weft: ignore[RULE]``
-    comments in the program count, ``[tool.weft]`` in a pyproject.toml is for the command line.
+    A function is explored in this process: locks must be made inside it (or inside what it calls) or be variables of a
+    module; others made earlier are real ones, which weft does not see. For that time the functions of its file run with
+    hooks before their accesses to shared variables. A string names a target that runs in a fresh child process.
+    ``# weft: ignore[RULE]`` comments in the program count, ``[tool.weft]`` in a pyproject.toml is for the command line.
 
     Args:
         program: what to run; ``parameters`` are its keyword arguments.
@@ -50,6 +51,7 @@ def check(
         races: see accesses to shared variables, and look for data races.
         strict_races: unordered accesses without a consequence are findings, not notes.
         instrument: modules and packages to see accesses of besides the program's own.
+        precise: see accesses of code that cannot be rewritten, instruction by instruction (Python 3.12 and later).
 
     Raises:
         weft.checking.GaveUp: the first execution could not be completed.
@@ -72,6 +74,7 @@ def check(
         races=races,
         strict_races=strict_races,
         instrument=tuple(instrument),
+        precise=precise,
     )
     if callable(program):
         checked = check(FunctionTarget(program), parameters, options)
@@ -112,6 +115,7 @@ def predict(
     machine: str | Profile = "default",
     repeat: int = 5,
     seed: int = 0,
+    inheritance: bool = False,
     **parameters: Any,
 ) -> Prediction:
     """Simulate a program on virtual cores; see ``weft predict``.
@@ -123,6 +127,7 @@ def predict(
         machine: a machine profile: its file, its name, or the profile itself.
         repeat: simulated runs per configuration; real segments are measured anew in each.
         seed: of every random choice.
+        inheritance: a lock's owner has the priority of the threads that wait for it (``weft.priority``).
         parameters: keyword arguments of the program; a list or tuple is swept.
 
     Raises:
@@ -138,8 +143,17 @@ def predict(
     configurations = sweep(_swept(parameters), cores, gil)
     profile = _profile(machine)
     if callable(program):
-        return predict_target(FunctionTarget(program), configurations, profile=profile, repeat=repeat, seed=seed)
-    return scaling.predict(program, [], configurations, profile=profile, repeat=repeat, seed=seed)[0]
+        return predict_target(
+            FunctionTarget(program),
+            configurations,
+            profile=profile,
+            repeat=repeat,
+            seed=seed,
+            inheritance=inheritance,
+        )
+    return scaling.predict(
+        program, [], configurations, profile=profile, repeat=repeat, seed=seed, inheritance=inheritance
+    )[0]
 
 
 def validate(

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from time import perf_counter
@@ -32,6 +32,7 @@ from .checkers.exploration.explore import (
 )
 from .checkers.finding import Finding, Result, Verdict
 from .checkers.lock_order.report import same_waits
+from .simcore import opcodes
 from .simcore.in_place import rewritten_in_place
 from .simcore.target import Instrument, check_parameters
 from .simcore.trace import Header, Trace
@@ -96,8 +97,14 @@ class Options:
     """Unordered accesses are findings even when every explored order gave the same outcome."""
     instrument: tuple[str, ...] = ()
     """Modules and packages to see accesses of besides the program's own."""
+    precise: bool = False
+    """See the accesses of the program's code that was not rewritten, too, instruction by instruction."""
 
     def __post_init__(self) -> None:
+        if self.precise and not opcodes.supported():
+            raise ValueError(opcodes.REFUSAL)
+        if self.precise and not self.races:
+            raise ValueError(opcodes.NOTHING_TO_SEE)
         if self.strategy not in STRATEGIES:
             raise ValueError(f"strategy is {self.strategy!r}; it must be one of {', '.join(STRATEGIES)}")
         if self.seed < 0:
@@ -146,8 +153,8 @@ def check(
         TargetError: the target cannot be loaded or called.
         Divergence: the program does not repeat its own steps.
     """
-    with _watched(target, options):
-        return _check(target, parameters, options, argv, progress)
+    with _watched(target, options), _precisely(target, options) as precise:
+        return _check(target, parameters, options, argv, progress, precise)
 
 
 def _check(
@@ -156,6 +163,7 @@ def _check(
     options: Options,
     argv: list[str] | None,
     progress: Callable[[int, int, float], None] | None,
+    precise: opcodes.Opcodes | None,
 ) -> Checked:
     started = perf_counter()
     loaded = set(sys.modules)
@@ -199,7 +207,7 @@ def _check(
         traces = [
             record(lambda: target.run(parameters), (), header, target=_named(target), budget=options.budget()).trace
         ]
-    limits = [*exploration.limits, *_unseen(target, options, loaded)]
+    limits = [*exploration.limits, *_unseen(target, options, loaded, precise)]
     notes: list[str] = []
     if exploration.consequences is not None:
         notes = exploration.consequences.notes(exploration.reported, exploration.exhaustive)
@@ -262,7 +270,11 @@ def _watched(target: Runnable, options: Options) -> Generator[None]:
         yield
 
 
-def _unseen(target: Runnable, options: Options, loaded: set[str]) -> list[str]:
+def _precisely(target: Runnable, options: Options) -> AbstractContextManager[opcodes.Opcodes | None]:
+    return opcodes.watching(target.names) if options.precise else nullcontext()
+
+
+def _unseen(target: Runnable, options: Options, loaded: set[str], precise: opcodes.Opcodes | None) -> list[str]:
     """What of the program's accesses to shared variables was not watched; ``loaded`` were imported before it ran."""
     if not options.races:
         return [NO_ACCESSES]
@@ -276,7 +288,8 @@ def _unseen(target: Runnable, options: Options, loaded: set[str]) -> list[str]:
             continue
         if instrument is None or not instrument.matches(name):
             libraries.add(top)
-    unseen = list(target.not_seen())
+    parts = target.not_seen() if precise is None else precise.unseen(target.not_seen())
+    unseen = [f"accesses in {part} were not watched" if part.startswith("async ") else part for part in parts]
     if libraries:
         unseen.append(f"accesses inside {', '.join(sorted(libraries))} were not watched (--instrument NAME)")
     return unseen
@@ -377,7 +390,7 @@ def replay(target: Runnable, failure: Mapping[str, Any], *, pdb: bool = False) -
     parameters = dict(failure["parameters"])
     started = perf_counter()
     header = Header(target.text, "explored", __version__, parameters, options.seed)
-    with _watched(target, options):
+    with _watched(target, options), _precisely(target, options):
         recorded = record(
             lambda: target.run(parameters),
             tuple(failure["schedule"]),

@@ -93,6 +93,7 @@ def names(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) ->
     metavar="PATTERN",
     help="Watch the variables of these modules, too; a list with commas.",
 )
+@click.option("--precise", is_flag=True, help="Watch exec'd and async code, too, each instruction (Python 3.12+).")
 @click.option(
     "--config", type=click.Path(dir_okay=False), metavar="FILE", help="Read [tool.weft] here, not in pyproject.toml."
 )
@@ -186,6 +187,11 @@ def chosen_options(ctx: click.Context, configuration: Configuration, gil: str | 
     options["instrument"] = tuple(options["instrument"])
     if not options["races"] and (options["strict_races"] and ("strict_races" in said or gil == "off")):
         stop("without watching variables (--no-races, or races = false) there is nothing to be strict about")
+    if options["precise"]:
+        from .simcore.opcodes import NOTHING_TO_SEE, REFUSAL, supported
+
+        if not supported() or not options["races"]:
+            stop(NOTHING_TO_SEE if supported() else REFUSAL)
     return Options(**options)
 
 

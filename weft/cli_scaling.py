@@ -16,6 +16,7 @@ from .cli import (
     FOUND,
     GAVE_UP,
     HELP,
+    INTERNAL,
     INTERRUPTED,
     chosen_target,
     numbers,
@@ -27,6 +28,7 @@ from .cli import (
     writing,
     written,
 )
+from .cli_check import names
 
 if TYPE_CHECKING:
     from .real_runs.validation import ValidationResult
@@ -113,6 +115,7 @@ def run_prediction(
     traces_in: str = "",
     timelines: list[int] | None = None,
     timeout: float = 60.0,
+    inheritance: bool = False,
 ) -> tuple[Prediction, list[str]]:
     """A prediction, or the end of the command with its message."""
     from . import scaling
@@ -127,6 +130,7 @@ def run_prediction(
                 profile=machine,
                 repeat=repeat,
                 seed=seed,
+                inheritance=inheritance,
                 traces_in=traces_in,
                 timelines=timelines,
                 timeout_s=timeout,
@@ -167,6 +171,7 @@ def run_validation(
 @click.option(
     "--repeat", type=click.IntRange(1), default=5, show_default=True, metavar="N", help="Simulated runs each."
 )
+@click.option("--inheritance", is_flag=True, help="A lock's owner has the priority of those that wait for it.")
 @click.option("--perfetto", type=click.Path(dir_okay=False), metavar="FILE", help="Write the last run's timeline.")
 @time_limit("Limit of one simulated run.")
 def predict(
@@ -182,6 +187,7 @@ def predict(
     gil: str,
     machine: str,
     repeat: int,
+    inheritance: bool,
     perfetto: str | None,
     timeout: float,
 ) -> None:
@@ -212,6 +218,7 @@ def predict(
             traces_in=scratch if wanted else "",
             timelines=wanted,
             timeout=timeout,
+            inheritance=inheritance,
         )
         write_json(json_file, msgspec.to_builtins(prediction))
         if not quiet and json_file != "-":
@@ -362,6 +369,13 @@ def calibrate(output: str, seconds: float, quiet: bool) -> None:
 )
 @click.option("--html", type=click.Path(dir_okay=False), metavar="FILE", help="Write a report with the timeline.")
 @click.option("--accesses", is_flag=True, help="Record accesses to shared variables too: slower, and shows races.")
+@click.option(
+    "--instrument",
+    multiple=True,
+    callback=names,
+    metavar="PATTERN",
+    help="With --accesses: those of these modules, too; a list with commas.",
+)
 @click.option("--quiet", "-q", is_flag=True, help="Throw the program's own output away.")
 def record(
     target: str | None,
@@ -374,6 +388,7 @@ def record(
     perfetto: str | None,
     html: str | None,
     accesses: bool,
+    instrument: tuple[str, ...],
     quiet: bool,
 ) -> None:
     """Run TARGET for real, on real threads, and record what it does with locks, queues and threads.
@@ -385,7 +400,8 @@ def record(
       weft record service.py -o service.weft
       weft record service.py:main --set workers=2 --perfetto run.json
     """
-    from .real_runs.recording import RecordError
+    from .process import internal_error
+    from .real_runs.recording import RecorderFault, RecordError
     from .real_runs.recording import record as record_run
     from .simcore.target import TargetError
 
@@ -393,14 +409,28 @@ def record(
     combinations = parse_settings(settings)
     if len(combinations) > 1:
         stop("record runs the program once; give one value for each --set")
+    if instrument and not accesses:
+        stop("--instrument chooses whose accesses are recorded; write --accesses, too")
     with written(output, perfetto, html):
         try:
             recording = record_run(
-                text, combinations[0], output, timeout, argv, version=__version__, quiet=quiet, accesses=accesses
+                text,
+                combinations[0],
+                output,
+                timeout,
+                argv,
+                version=__version__,
+                quiet=quiet,
+                accesses=accesses,
+                instrument=instrument,
             )
+        except RecorderFault as error:
+            stop(internal_error(str(error)), INTERNAL)
         except (TargetError, RecordError) as error:
             stop(str(error))
     click.echo(recording.message, err=True)
+    for note in recording.notes:
+        click.echo(f"note: {note}", err=True)
     click.echo(f"{len(recording.trace)} events of {len(recording.trace.tables.threads)} threads in {output}", err=True)
     if perfetto is not None:
         from . import perfetto as timeline_file

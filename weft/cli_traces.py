@@ -5,6 +5,7 @@ A run is a trace file, or for ``locks`` also a target that is run once in the ex
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +18,7 @@ from .cli import (
     FOUND,
     HELP,
     chosen_target,
+    output_options,
     parse_settings,
     stop,
     target_options,
@@ -27,6 +29,8 @@ from .cli import (
 
 if TYPE_CHECKING:
     from .checkers.finding import Finding, Result
+    from .checking import Options
+    from .configuration import Configuration
     from .lock_graph import LockGraph
     from .simcore.trace import Trace
 
@@ -87,9 +91,8 @@ def _file_option(name: str, what: str) -> Callable[[Callable[..., Any]], Callabl
 
 
 def _common(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Where the result goes."""
+    """Where the result goes, and what of it counts."""
     for decorate in (
-        click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors."),
         click.option(
             "--format",
             "form",
@@ -98,16 +101,37 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             help="How findings are printed.",
         ),
-        click.option(
-            "--json",
-            "json_file",
-            type=click.Path(dir_okay=False, allow_dash=True),
-            metavar="FILE|-",
-            help="Write the result as JSON.",
-        ),
+        _file_option("--config", "Read [tool.weft] here, not in pyproject.toml."),
+        _file_option("--sarif", "Write the result as SARIF 2.1.0."),
     ):
         command = decorate(command)
-    return command
+    return output_options(command)
+
+
+def _set_aside(result: Result, configuration: Configuration) -> None:
+    """Suppress what the project has decided to live with.
+
+    Which suppressions did nothing is not said: one run is too little to call them superfluous.
+    """
+    from .suppressions import Suppressions
+
+    Suppressions(configuration.ignore, configuration.file).apply(result)
+
+
+def _write(result: Result, trace: Trace | None, sarif: str | None, html: str | None, title: str) -> None:
+    """The files that do not depend on the command. The report shows the one run behind all findings."""
+    if sarif is not None:
+        from .sarif import sarif as log
+
+        write_json(sarif, log(result, exit_code=FOUND if result.findings else 0))
+    if html is not None:
+        from .report import Report
+
+        report = Report(title).add_check(result, command=title)
+        if trace is not None:
+            report.add_timeline(trace)
+        with writing(html):
+            report.write(html)
 
 
 @click.command(context_settings=HELP)
@@ -120,10 +144,8 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--length-max",
     type=click.IntRange(2, 8),
-    default=4,
-    show_default=True,
     metavar="N",
-    help="Threads in a cycle; more take longer.",
+    help="Threads in a cycle.  [default: 4, and more while that is quick]",
 )
 @click.option(
     "--max-steps",
@@ -141,22 +163,25 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
     metavar="S",
     help="How long one thread may run without a lock, queue, sleep …",
 )
+@click.pass_context
 def locks(
+    ctx: click.Context,
     target: str | None,
     args: tuple[str, ...],
     module: str | None,
     settings: tuple[str, ...],
-    seed: int,
     json_file: str | None,
+    html: str | None,
+    sarif: str | None,
+    config: str | None,
     form: str,
     quiet: bool,
     dot: str | None,
     mermaid: str | None,
     svg: str | None,
     explain: bool,
-    length_max: int,
-    max_steps: int,
-    timeout: float,
+    length_max: int | None,
+    **options: Any,
 ) -> None:
     """Predict deadlocks from the lock order of one good run.
 
@@ -173,60 +198,77 @@ def locks(
     import msgspec
 
     from . import lock_graph
+    from .cli_check import read_configuration
+    from .text_runs import locks_text
 
     text, argv = chosen_target(target, module, args)
     combinations = parse_settings(settings)
     if len(combinations) > 1:
         stop("locks runs the program once; give one value for each --set")
-    with written(json_file, dot, mermaid, svg):
+    configuration = read_configuration(config)
+    with written(json_file, html, sarif, dot, mermaid, svg), tempfile.TemporaryDirectory(prefix="weft-") as scratch:
         if module is None and is_trace(text):
-            result, graph = _locks_of_trace(text, length_max)
+            result, graph, trace = _locks_of_trace(text, length_max)
         else:
-            result, graph = _locks_of_target(
-                text, argv, combinations[0], seed=seed, length_max=length_max, max_steps=max_steps, timeout=timeout
-            )
+            chosen = _options(ctx, configuration, options)
+            traces_in = scratch if html is not None else ""
+            result, graph, trace = _locks_of_target(text, argv, combinations[0], chosen, length_max, traces_in)
+        _set_aside(result, configuration)
         for file, draw in ((dot, lock_graph.dot), (mermaid, lock_graph.mermaid), (svg, lock_graph.svg)):
             if file is not None:
                 with writing(file):
                     Path(file).write_text(draw(graph), encoding="utf-8")
         write_json(json_file, {**msgspec.to_builtins(result), "graph": msgspec.to_builtins(graph)})
+        _write(result, trace, sarif, html, f"weft locks {text}")
     if not quiet and json_file != "-":
-        click.echo(_locks_text(result, graph, explain) if form == "text" else _github(result))
+        click.echo(locks_text(result, graph, explain) if form == "text" else _github(result))
     raise click.exceptions.Exit(FOUND if result.findings else 0)
 
 
-def _locks_of_trace(file: str, length_max: int) -> tuple[Result, LockGraph]:
+def _options(ctx: click.Context, configuration: Configuration, given: dict[str, Any]) -> Options:
+    """One run with what the command line says, else with what of the configuration has a meaning for one run."""
+    from .checking import Options
+
+    said = {name for name in given if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
+    values = {name: value for name, value in configuration.values.items() if name in _CONFIGURED and name not in said}
+    chosen: dict[str, Any] = {**given, **values, "instrument": tuple(values.get("instrument", ()))}
+    return Options(strategy="once", **chosen)
+
+
+_CONFIGURED = ("instrument", "max_seconds", "max_steps", "races", "seed", "timeout")
+
+
+def _locks_of_trace(file: str, length_max: int | None) -> tuple[Result, LockGraph, Trace]:
     from .checkers.lock_order import find
     from .lock_graph import graph_of
     from .locking import result_of
+    from .sources import trace_files
 
     started = perf_counter()
     trace = read_trace(file)
     order = find(trace, length_max=length_max)
     limits = ([trace.note] if trace.note else []) + order.limits
     result = result_of("locks", file, order.findings, limits, order)
+    result.files = trace_files(trace)
     result.seconds = round(perf_counter() - started, 3)
-    return result, graph_of(order)
+    return result, graph_of(order), trace
 
 
 def _locks_of_target(
     target: str,
     argv: list[str],
     parameters: dict[str, Any],
-    *,
-    seed: int,
-    length_max: int,
-    max_steps: int,
-    timeout: float,
-) -> tuple[Result, LockGraph]:
+    options: Options,
+    length_max: int | None,
+    traces_in: str,
+) -> tuple[Result, LockGraph, Trace | None]:
     import msgspec
 
     from .checkers.finding import Result
-    from .checking import Options
     from .lock_graph import LockGraph
     from .process import ChildError, run_job
+    from .simcore.trace import load
 
-    options = Options(strategy="once", seed=seed, max_steps=max_steps, timeout=timeout)
     job = {
         "command": "locks",
         "target": target,
@@ -235,12 +277,15 @@ def _locks_of_target(
         "options": asdict(options),
         "length_max": length_max,
         "quiet": True,
+        "traces_in": traces_in,
     }
     try:
-        answer = run_job(job, limit_s=options.max_seconds, stall_s=timeout, seed=seed)
+        answer = run_job(job, limit_s=options.max_seconds, stall_s=options.timeout, seed=options.seed)
     except ChildError as error:
         stop(str(error), error.code)
-    return msgspec.convert(answer["result"], Result), msgspec.convert(answer["graph"], LockGraph)
+    traces = [load(path) for path in answer["traces"]]
+    result, graph = msgspec.convert(answer["result"], Result), msgspec.convert(answer["graph"], LockGraph)
+    return result, graph, traces[0] if traces else None
 
 
 def _github(result: Result) -> str:
@@ -249,50 +294,20 @@ def _github(result: Result) -> str:
     return render_github(result)
 
 
-def _locks_text(result: Result, graph: LockGraph, explain: bool) -> str:
-    from .checkers.lock_order.prediction import REASONS
-    from .lock_graph import counted, lines_of
-    from .text import render_finding
-    from .wording import wrapped
-
-    blocks = [render_finding(finding) for finding in result.findings]
-    count = f"{len(graph.locks)} lock{'s' if len(graph.locks) != 1 else ''}"
-    summary = [f"  {count}, {len(graph.edges)} taken while another was held" + (":" if graph.edges else "")]
-    for line in lines_of(graph):
-        summary += wrapped(line, "    ", "      ")
-    rejected = counted(graph.rejected, REASONS)
-    if rejected:
-        summary += wrapped(rejected + ("" if explain else " (--explain names them)"), "  ", "    ")
-    if explain:
-        for cycle in graph.rejected:
-            ring = " → ".join((*cycle.locks, cycle.locks[0]))
-            summary += wrapped(f"{ring}: {REASONS[cycle.reason]}", "    ", "      ")
-    blocks.append("\n".join([*summary, *_ending(result, "nothing predicted from this run")]))
-    return "\n\n".join(blocks)
-
-
-def _ending(result: Result, nothing: str) -> list[str]:
-    """What was not seen, how much was looked at, and alone on the last line the verdict."""
-    from .wording import wrapped
-
-    lines: list[str] = []
-    for limit in result.limits:
-        lines += wrapped(f"not seen: {limit}", "  ", "            ")
-    runs = f"{result.executions} execution{'s' if result.executions != 1 else ''}"
-    unit = "events" if result.engine == "trace" else "steps"
-    lines.append(f"  ran: {runs}, {result.steps:,} {unit}, {result.seconds:.2f} s, {result.engine}")
-    if not result.findings:
-        return [*lines, nothing]
-    rules = ", ".join(dict.fromkeys(finding.rule for finding in result.findings))
-    number = len(result.findings)
-    return [*lines, f"{number} finding{'s' if number != 1 else ''}: {rules}"]
-
-
 @click.command(context_settings=HELP)
 @click.argument("trace", type=click.Path(dir_okay=False))
 @_common
 @_file_option("--std", "Write the trace in the STD format of RAPID.")
-def analyze(trace: str, json_file: str | None, form: str, quiet: bool, std: str | None) -> None:
+def analyze(
+    trace: str,
+    json_file: str | None,
+    html: str | None,
+    sarif: str | None,
+    config: str | None,
+    form: str,
+    quiet: bool,
+    std: str | None,
+) -> None:
     """Run the trace checkers on a recorded or imported TRACE (.weft, .jsonl, STD).
 
     \b
@@ -304,12 +319,15 @@ def analyze(trace: str, json_file: str | None, form: str, quiet: bool, std: str 
     """
     import msgspec
 
+    from .cli_check import read_configuration
     from .locking import result_of
     from .simcore import std_format
-    from .text import note_lines, render_finding
+    from .sources import trace_files
+    from .text_runs import analyze_text
 
     started = perf_counter()
-    with written(json_file, std):
+    configuration = read_configuration(config)
+    with written(json_file, html, sarif, std):
         read = read_trace(trace)
         limits = [read.note] if read.note else []
         limits.append("other schedules than those this trace can be reordered to")
@@ -317,20 +335,16 @@ def analyze(trace: str, json_file: str | None, form: str, quiet: bool, std: str 
         result = result_of("analyze", trace, findings, limits)
         result.notes = notes
         result.steps = len(read)
+        result.files = trace_files(read)
+        _set_aside(result, configuration)
         result.seconds = round(perf_counter() - started, 3)
         if std is not None:
             with writing(std):
                 std_format.save(read, std)
         write_json(json_file, msgspec.to_builtins(result))
+        _write(result, read, sarif, html, f"weft analyze {trace}")
     if not quiet and json_file != "-":
-        if form == "github":
-            click.echo(_github(result))
-        else:
-            blocks = [render_finding(finding) for finding in result.findings]
-            if notes:
-                blocks.append("\n".join(note_lines(notes)))
-            blocks.append("\n".join(_ending(result, "nothing found in this trace")))
-            click.echo("\n\n".join(blocks))
+        click.echo(analyze_text(result) if form == "text" else _github(result))
     raise click.exceptions.Exit(FOUND if result.findings else 0)
 
 

@@ -65,6 +65,7 @@ KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "seed": (_is_seed, "a whole number, 0 or more"),
     "races": _SWITCH,
     "strict_races": _SWITCH,
+    "precise": _SWITCH,
 }
 """Each key with the test its value must pass and the words for that; tests/weft/test_configuration.py tries them all."""
 

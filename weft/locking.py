@@ -5,6 +5,7 @@ The command line (weft.cli_traces) asks for it through weft.worker.
 
 from __future__ import annotations
 
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -19,10 +20,11 @@ from .checking import FAILURES, GaveUp, Options, _save
 from .lock_graph import graph_of
 from .simcore.explored import Outcome
 from .simcore.trace import Header
+from .sources import program_files
 
 
 def answer(target: Any, job: dict[str, Any]) -> dict[str, Any]:
-    """The result and the lock graph, as builtins.
+    """The result and the lock graph, as builtins; the files of the run's trace, when the job says where to put it.
 
     Raises:
         GaveUp: the program could not be run in the explored world.
@@ -58,7 +60,14 @@ def answer(target: Any, job: dict[str, Any]) -> dict[str, Any]:
     result.seed, result.parameters = options.seed, parameters
     result.executions, result.steps = forecast.executions, forecast.steps
     result.seconds = round(perf_counter() - started, 3)
-    return {"result": msgspec.to_builtins(result), "graph": msgspec.to_builtins(graph_of(forecast.order))}
+    result.files = program_files(target, [forecast.first.trace])
+    traces: list[str] = []
+    if job.get("traces_in"):
+        path = Path(job["traces_in"]) / "run.weft"
+        forecast.first.trace.save(path)
+        traces.append(str(path))
+    graph = msgspec.to_builtins(graph_of(forecast.order))
+    return {"result": msgspec.to_builtins(result), "graph": graph, "traces": traces}
 
 
 def first_problem(recorded: Recorded) -> Problem:

@@ -42,7 +42,9 @@ def predict_target(
     inheritance: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Prediction:
-    """Predict a target in every configuration; those of a program with priorities are also looked at for inversions.
+    """Predict a target in every configuration; those with priorities, or with a thread that waited long for locks, are
+    run once more and looked at for inversions and starvation. With ``inheritance`` a lock's owner has its waiters'
+    priority.
 
     Raises:
         PredictionError: the program failed, or did what cannot be simulated.
@@ -66,7 +68,7 @@ def predict_target(
 
 
 def _observed(target: Runnable, prediction: Prediction, profile: Profile, seed: int, inheritance: bool) -> Prediction:
-    """The prediction with what one more run of each configuration with priorities shows to the checkers."""
+    """The prediction with what one more run of each configuration that may have something to show does show."""
     from msgspec import to_builtins
     from msgspec.structs import replace
 
@@ -74,7 +76,7 @@ def _observed(target: Runnable, prediction: Prediction, profile: Profile, seed: 
 
     observed: list[Observed] = []
     for run in prediction.runs:
-        if run.prioritised:
+        if run.prioritised or run.lock_wait_max >= starvation.SHARE_MIN:
             configuration = Configuration(run.params, run.cores, run.gil)
             trace = timeline(
                 runner(target), configuration, profile=profile, seed=seed, target=target.text, inheritance=inheritance

@@ -56,7 +56,9 @@ def run_job(
         stack_file = os.path.join(scratch, "stack")
         read_end, write_end = os.pipe()
         limit_s += stall_s + 2 * _GRACE_S
-        job = {**job, "reply": write_end, "stack_file": stack_file}
+        deadline = monotonic() + limit_s
+        reply_file = Path(scratch) / "reply"
+        job = {**job, "reply": write_end, "reply_file": str(reply_file), "stack_file": stack_file}
         job_file = Path(scratch) / "job.json"
         job_file.write_text(json.dumps(job), encoding="utf-8")
         interactive = bool(job.get("pdb"))
@@ -73,7 +75,7 @@ def run_job(
             if late:
                 raise KeyboardInterrupt
             answer = _listen(child, read_end, limit_s, silence_s, progress)
-            closed = answer is None and _lives(child)
+            closed = answer is None and _lives(child, deadline)
         finally:
             os.close(read_end)
             if child.poll() is None:
@@ -84,6 +86,8 @@ def run_job(
                 "the program closed file descriptors that it did not open (os.closerange?), and the verdict with them",
                 4,
             )
+        if answer is None:
+            answer = _left_behind(reply_file)
         if answer is None:
             raise ChildError(_ending(child.returncode), 4)
         if not answer:
@@ -162,13 +166,21 @@ def _listen(
             deadline = min(deadline, monotonic() + _GRACE_S)
 
 
-def _lives(child: subprocess.Popen[bytes]) -> bool:
-    """Does a child that said its last word live on? One that is just ending closes its files first."""
+def _lives(child: subprocess.Popen[bytes], deadline: float) -> bool:
+    """Does a child whose pipe is closed live on past its time? Until then it may still leave its answer in a file."""
     try:
-        child.wait(_GRACE_S)
+        child.wait(max(deadline - monotonic(), _GRACE_S))
     except subprocess.TimeoutExpired:
         return True
     return False
+
+
+def _left_behind(reply_file: Path) -> dict[str, Any] | None:
+    """The answer of a child whose pipe the program had closed."""
+    if not reply_file.exists():
+        return None
+    messages = [_message(line) for line in reply_file.read_bytes().splitlines()]
+    return next((message for message in messages if "progress" not in message), None)
 
 
 def _message(line: bytes) -> dict[str, Any]:

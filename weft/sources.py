@@ -35,6 +35,15 @@ def program_files(program: _Program, traces: Iterable[Trace]) -> dict[str, list[
             found[os.path.abspath(file)] = None
     for trace in traces:
         found.update(dict.fromkeys(os.path.abspath(row.file) for row in trace.tables.locations))
+    return _by_name(found)
+
+
+def trace_files(trace: Trace) -> dict[str, list[str]]:
+    """The same for a trace read from a file: those of its files that lie on this machine."""
+    return _by_name(dict.fromkeys(os.path.abspath(row.file) for row in trace.tables.locations))
+
+
+def _by_name(found: Iterable[str]) -> dict[str, list[str]]:
     by_name: dict[str, list[str]] = {}
     for path in found:
         if path.endswith((".py", ".pyw")) and os.path.isfile(path):

@@ -54,7 +54,8 @@ def _end_lines(finding: Finding) -> list[str]:
     if finding.suggestion:
         lines += wrapped(finding.suggestion, "  fix: ", "       ")
     if finding.seen > 1:
-        lines.append(f"  seen in {finding.seen} executions; this is one with the fewest switches")
+        explored = f"in {finding.seen} executions; this is one with the fewest switches"
+        lines.append(f"  seen {explored if finding.replay else f'{finding.seen} times'}")
     if finding.replay:
         lines.append(f"  replay: weft replay {finding.replay}")
     return lines if len(lines) > 1 else []
@@ -121,17 +122,23 @@ def thread_sentence(thread: ThreadState) -> str:
 
 def verdict_lines(result: Result) -> str:
     """What ends every result: what was not seen, how much was run, and alone on the last line the verdict."""
-    lines = [f"  not seen: {_fold(text)}" for text in result.limits]
-    if result.suppressed:
-        causes = [f"{each.rule} by {each.suppression.text} ({each.suppression.at})" for each in result.suppressed]
-        lines += wrapped("; ".join(dict.fromkeys(causes)), "  suppressed: ", "              ")
-    if result.unused_suppressions:
-        lines += wrapped("; ".join(result.unused_suppressions), "  suppressed nothing: ", "              ")
+    lines = [*(f"  not seen: {_fold(text)}" for text in result.limits), *suppression_lines(result)]
     count = counted(result.executions, "execution")
     how = "exhaustive" if result.exhaustive else "not exhaustive"
     lines.append(f"  ran: {count}, {result.steps:,} steps, {result.seconds:.2f} s, {result.engine}, {how}")
     lines.append(_verdict(result))
     return "\n".join(lines)
+
+
+def suppression_lines(result: Result) -> list[str]:
+    """What was set aside and by what, and what set nothing aside."""
+    lines: list[str] = []
+    if result.suppressed:
+        causes = [f"{each.rule} by {each.suppression.text} ({each.suppression.at})" for each in result.suppressed]
+        lines += wrapped("; ".join(dict.fromkeys(causes)), "  suppressed: ", "              ")
+    if result.unused_suppressions:
+        lines += wrapped("; ".join(result.unused_suppressions), "  suppressed nothing: ", "              ")
+    return lines
 
 
 def _verdict(result: Result) -> str:

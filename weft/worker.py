@@ -13,28 +13,46 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 OK, USAGE, INTERNAL, GAVE_UP, INTERRUPTED = 0, 2, 3, 4, 130
 _PROGRESS_S = 0.25
 
 
 class _Reply:
-    """Writes messages to the parent, one JSON object a line."""
+    """Writes messages to the parent, one JSON object a line.
 
-    def __init__(self, descriptor: int) -> None:
-        self._file: TextIO = os.fdopen(descriptor, "w", encoding="utf-8")
+    A program may close descriptors that are not its own (``os.closerange``, as daemons do) and open others in their
+    place. When the pipe is gone, messages go into a file that the parent reads afterwards.
+    """
+
+    def __init__(self, descriptor: int, instead: str) -> None:
+        self._descriptor = descriptor
+        self._instead = instead
+        self._pipe = self._identity()
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            found = os.fstat(self._descriptor)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def send(self, message: dict[str, Any]) -> None:
-        self._file.write(json.dumps(message) + "\n")
-        self._file.flush()
+        data = json.dumps(message).encode() + b"\n"
+        if self._identity() != self._pipe:
+            with open(self._instead, "ab") as file:
+                file.write(data)
+            return
+        while data:
+            data = data[os.write(self._descriptor, data) :]
 
 
 def main(job_file: str) -> None:
     """Run the job in the file, answer on the descriptor it names, leave without any clean-up that the program under
     test could block (``os._exit``)."""
     job = json.loads(Path(job_file).read_text(encoding="utf-8"))
-    reply = _Reply(job["reply"])
+    reply = _Reply(job["reply"], job["reply_file"])
     code = INTERNAL
     try:
         code = _serve(job, reply)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import _thread
 import sys
+from collections.abc import Callable
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
@@ -245,8 +246,10 @@ class RLock(Lock):
         self._release_real()
         return outermost
 
-    def locked(self) -> bool:
-        return self._real.locked()
+    @property
+    def locked(self) -> Callable[[], bool]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The real one's, where it has one (from CPython 3.14 on): programs may ask with ``hasattr``."""
+        return self._real.locked
 
     def __enter__(self) -> bool:
         if self._acquire_real(False):

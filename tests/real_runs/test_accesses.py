@@ -267,3 +267,35 @@ def test_the_whole_command_records_accesses_and_looks(tmp_path: Path) -> None:
     assert accesses(recorded.trace)["write", "Box.value"] >= 1
     plain = record(str(path), output=tmp_path / "plain.weft", quiet=True)
     assert not any(name.startswith("Box") for _, name in accesses(plain.trace))
+
+
+def test_containers_that_are_one_too_many_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("weft.real_runs.accesses.HELD_MAX", 2)
+    hooks = Accesses(Recorder(tmp_path / "run.weft", Header("test", "real")))
+    lists = [[0], [1], [2]]
+    for items in lists[:2]:
+        assert hooks._enter(items, "items") is not None
+    assert hooks.notes() == []
+    assert hooks._enter(lists[2], "items") is None
+    (note,) = hooks.notes()
+    assert note.startswith("only the first 2 lists")
+    assert note.endswith("missing: 1")
+
+
+@pytest.mark.slow
+def test_further_modules_are_watched_when_they_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = tmp_path / "elsewhere" / "helping"
+    library.mkdir(parents=True)
+    (library / "__init__.py").write_text("class Shelf:\n    books = 0\n\n\ndef put(shelf):\n    shelf.books = 1\n")
+    (tmp_path / "here").mkdir()
+    path = tmp_path / "here" / "prog.py"
+    path.write_text(
+        "import threading, helping\nshelf = helping.Shelf()\n"
+        "threads = [threading.Thread(target=helping.put, args=(shelf,)) for _ in range(2)]\n"
+        "for thread in threads: thread.start()\nfor thread in threads: thread.join()\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(library.parent))
+    for patterns, seen in (((), 0), (("helping",), 2)):
+        recorded = record(str(path), output=tmp_path / "out.weft", accesses=True, instrument=patterns, quiet=True)
+        assert recorded.notes == ()
+        assert sum(count for (_, name), count in accesses(recorded.trace).items() if "books" in name) == seen

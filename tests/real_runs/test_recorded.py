@@ -11,7 +11,9 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 
 import pytest
 
+from weft.checkers.holding import read
 from weft.real_runs.recorded.clock import real_sleep
+from weft.real_runs.recorded.lock import RealRLock
 from weft.real_runs.recorded.notes import Recording
 from weft.simcore.trace import Op, Trace
 
@@ -87,6 +89,13 @@ def test_only_the_outermost_level_is_an_event(recorded: Recorded) -> None:
             lock.release()
 
     assert labels(recorded(body), "RLock") == ["acquire", "release"]
+
+
+def test_a_reentrant_lock_can_be_asked_what_the_real_one_can(recorded: Recorded) -> None:
+    """Whether it is locked, from CPython 3.14 on."""
+    asked: list[bool] = []
+    recorded(lambda: asked.append(hasattr(threading.RLock(), "locked")))
+    assert asked == [hasattr(RealRLock(), "locked")]
 
 
 def test_names_and_places_are_the_users(recorded: Recorded) -> None:
@@ -398,3 +407,27 @@ def test_many_threads_on_shared_objects_stay_consistent(recorded: Recorded) -> N
     trace = recorded(body)
     assert len(trace) > 8 * 150 * 10
     assert_true_order(trace)
+
+
+@pytest.mark.parametrize(("limit_seconds", "looked_at_as"), [(-1, "blocked"), (60, "looking")])
+def test_a_wait_that_is_cut_off_is_for_ever_only_without_a_time_limit(
+    recorded: Recorded, limit_seconds: float, looked_at_as: str
+) -> None:
+    """The trace as it is when the process is killed while a thread waits: it ends with the request."""
+
+    def body() -> None:
+        lock = threading.Lock()
+        lock.acquire()
+        thread = threading.Thread(target=lambda: lock.acquire(True, limit_seconds))
+        thread.start()
+        until_blocked(lambda: waiting_for("Lock"))
+        lock.release()
+        thread.join()
+
+    trace = recorded(body)
+    ends = [event.index for event in trace if event.operation is Op.REQUEST and kind_of(trace, event) == "Lock"]
+    cut = Trace(trace.header, trace.tables, trace.columns[: ends[0] + 1])
+    situation = read(cut)
+    (waiting,) = {"blocked": [*situation.blocked], "looking": [*situation.looking]}[looked_at_as]
+    assert cut.thread_name(waiting).startswith("Thread-")
+    assert len(situation.blocked) + len(situation.looking) == 1

@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
+import weft
 from weft.real_runs.children import Child
-from weft.real_runs.recording import RecordError, Recording, blocked_threads, record
+from weft.real_runs.recording import RecorderFault, RecordError, Recording, blocked_threads, record
 from weft.simcore.target import TargetError
 from weft.simcore.trace import Op, load
 
 from .conftest import assert_true_order
 
 Program = Callable[[str], str]
+ROOT = Path(weft.__path__[0]).resolve().parent
 
 WELL = """
 import sys, threading
@@ -252,3 +254,21 @@ def test_bad_outputs_and_limits(program: Program, tmp_path: Path) -> None:
         record(target, output=tmp_path / "missing" / "trace.weft")
     with pytest.raises(RecordError, match="more than 0"):
         record(target, output=tmp_path / "trace.weft", timeout_seconds=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["Accesses.install", "Recorder.start_writer", "Recorder.final_names"])
+def test_a_fault_of_ours_is_not_the_end_of_the_program(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Before the program, and after it: a ``sitecustomize`` breaks our own code in the child."""
+    module = "accesses" if where.startswith("Accesses") else "log"
+    owner, name = where.split(".")
+    (tmp_path / "sitecustomize.py").write_text(
+        f"import weft.real_runs.{module} as broken\n\n\ndef fail(*_):\n    raise ValueError('broken on purpose')\n\n\n"
+        f"broken.{owner}.{name} = fail\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
+    with pytest.raises(RecorderFault, match="broken on purpose"):
+        recorded(program("print('hello')\n"), tmp_path, accesses=True)
+    assert not (tmp_path / "trace.weft.part").exists()

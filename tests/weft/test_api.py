@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import json
 import os
 import re
@@ -90,6 +91,66 @@ def test_check_of_a_local_function_and_of_what_only_looks_like_one() -> None:
     assert weft.check(lambda: ran.append(1)).verdict == "clean"
     assert ran
     assert weft.check(functools.partial(spread, tasks=1)).verdict == "clean"
+
+
+class Counter:
+    def __init__(self) -> None:
+        self.value = 0
+
+    def add(self) -> None:
+        self.value += 1
+
+
+def unlocked() -> None:
+    """A race in a function of a test module, whose code is pytest's and not just what stands in the file."""
+    counter = Counter()
+    threads = [threading.Thread(target=counter.add) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert counter.value in (1, 2)
+
+
+def lines_of_other_files() -> None:
+    """The same in a module of its own."""
+    import counting  # pyright: ignore[reportMissingImports]
+
+    counting.race()  # pyright: ignore[reportUnknownMemberType]
+
+
+def test_a_race_in_a_function_of_a_test_module() -> None:
+    result = weft.check(unlocked)
+    assert [finding.rule for finding in result.findings] == ["R002"]
+    assert "Counter.value" in result.findings[0].message
+    line = next(
+        number for number, text in enumerate(Path(__file__).read_text().splitlines(), 1) if ".value += 1" in text
+    )
+    assert {related.at for related in result.findings[0].related} == {f"test_api.py:{line}"}
+    again = weft.check(unlocked)
+    assert [finding.fingerprint for finding in again.findings] == [result.findings[0].fingerprint]
+
+
+def test_without_races_a_function_of_a_test_module_is_clean_and_it_is_said() -> None:
+    result = weft.check(unlocked, races=False)
+    assert (result.verdict, result.executions) == ("clean", 1)
+    assert "shared variables are not watched" in result.limits[0]
+
+
+def test_instrument_watches_modules_that_a_function_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Path(__file__).read_text()
+    counter, race = (
+        source[source.index(start) :].partition("\n\n\n")[0] for start in ("class Counter", "def unlocked")
+    )
+    Path("counting.py").write_text(f"import threading\n\n\n{counter}\n\n\n{race.replace('unlocked', 'race')}\n")
+    monkeypatch.setattr(sys, "path", [str(Path.cwd()), *sys.path])
+    monkeypatch.setitem(sys.modules, "counting", importlib.import_module("counting"))
+    assert weft.check(lines_of_other_files).findings == []
+    result = weft.check(lines_of_other_files, instrument=["counting"])
+    assert [finding.rule for finding in result.findings] == ["R002"]
+    assert result.findings[0].related[0].at.startswith("counting.py:")
+    with pytest.raises(TargetError, match="nothing to instrument is called 'countin'; did you mean 'counting'"):
+        weft.check(lines_of_other_files, instrument=["countin"])
 
 
 def test_clean_raises_nothing() -> None:

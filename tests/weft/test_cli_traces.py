@@ -177,6 +177,70 @@ def test_github_format(weft: Weft) -> None:
 
 
 @pytest.mark.slow
+def test_sarif_and_a_report_of_a_target(weft: Weft) -> None:
+    weft("locks", "prog.py:cycle", "--sarif", "x.sarif", "--html", "x.html", "-q", code=1)
+    run = json.loads((weft.folder / "x.sarif").read_text())["runs"][0]
+    (one,) = run["results"]
+    assert (one["ruleId"], one["level"]) == ("D002", "error")
+    assert one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "prog.py"
+    assert run["invocations"][0]["exitCode"] == 1
+    report = (weft.folder / "x.html").read_text()
+    assert "lock-order" in report
+    assert "weft locks prog.py:cycle" in report
+
+
+@pytest.mark.parametrize(("command", "code"), [("locks", 1), ("analyze", 1)])
+def test_sarif_and_a_report_of_a_trace(tmp_path: Path, command: str, code: int) -> None:
+    (tmp_path / "crossed.std").write_text(CROSSED)
+    places = {"--sarif": tmp_path / "x.sarif", "--html": tmp_path / "x.html"}
+    arguments = [str(tmp_path / "crossed.std"), *(str(part) for pair in places.items() for part in pair)]
+    done = CliRunner().invoke({"locks": cli_traces.locks, "analyze": cli_traces.analyze}[command], arguments)
+    assert done.exit_code == code
+    (one,) = json.loads(places["--sarif"].read_text())["runs"][0]["results"]
+    assert (one["ruleId"], one["level"]) == ("D002", "warning")
+    assert "crossed.std:2" in places["--html"].read_text()
+
+
+@pytest.mark.slow
+def test_a_comment_suppresses(weft: Weft) -> None:
+    path = weft.folder / "prog.py"
+    path.write_text(path.read_text().replace("lock.acquire()", "lock.acquire()  # weft: ignore[D002] never both"))
+    out = weft("locks", "prog.py:cycle", code=0)
+    assert out.rstrip().splitlines()[-1] == "nothing but 1 suppressed finding predicted from this run"
+    assert "D002 by # weft: ignore[D002] (prog.py:7)" in out
+    weft("record", "prog.py:cycle", "-o", "run.weft", code=0)
+    for command in ("locks", "analyze"):
+        result = weft.json(command, "run.weft", code=0)
+        assert [each["rule"] for each in result["suppressed"]] == ["D002"]
+        assert (result["findings"], result["verdict"]) == ([], "incomplete")
+
+
+@pytest.mark.parametrize("command", ["locks", "analyze"])
+def test_the_configuration_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("crossed.std").write_text(CROSSED)
+    Path("pyproject.toml").write_text('[tool.weft]\nignore = ["D002:A"]\n')
+    Path("other.toml").write_text('[tool.weft]\nignore = ["D002:C"]\nseed = 3\n')
+    Path("wrong.toml").write_text("[tool.weft]\nsed = 3\n")
+    run = {"locks": cli_traces.locks, "analyze": cli_traces.analyze}[command]
+    aside = CliRunner().invoke(run, ["crossed.std"])
+    assert (aside.exit_code, "D002 by D002:A (pyproject.toml)" in aside.stdout) == (0, True)
+    assert CliRunner().invoke(run, ["crossed.std", "--config", "other.toml"]).exit_code == 1
+    wrong = CliRunner().invoke(run, ["crossed.std", "--config", "wrong.toml"])
+    assert (wrong.exit_code, wrong.stdout) == (2, "")
+    assert "did you mean seed?" in wrong.stderr
+
+
+@pytest.mark.slow
+def test_options_of_the_configuration_hold_until_the_command_line_says_otherwise(weft: Weft) -> None:
+    (weft.folder / "pyproject.toml").write_text("[tool.weft]\nseed = 7\ntimeout = 0.3\nstrategy = 'pct'\n")
+    result = weft.json("locks", "prog.py:cycle", code=1)
+    assert (result["seed"], result["engine"]) == (7, "lock order")
+    assert weft.json("locks", "prog.py:cycle", "--seed", "2", code=1)["seed"] == 2
+    assert "--timeout" in weft("locks", "prog.py:loops", code=4)
+
+
+@pytest.mark.slow
 def test_what_record_wrote_is_analyzed(weft: Weft) -> None:
     weft("record", "prog.py:join_ordered", "-o", "run.weft", code=0)
     assert weft("analyze", "run.weft", code=0).rstrip().splitlines()[-1] == "nothing found in this trace"
@@ -296,6 +360,9 @@ def test_bad_files(tmp_path: Path, name: str, content: bytes, says: str) -> None
         (["locks", "prog.py:no_lock", "--set", "times=1,2"], "give one value for each --set"),
         (["locks", "prog.py:cycle", "--svg", "nowhere/x.svg"], "there is no folder"),
         (["locks", "prog.py:cycle", "--length-max", "1"], "--length-max"),
+        (["locks", "prog.py:cycle", "--sarif", "nowhere/x.sarif"], "there is no folder"),
+        (["analyze", "run.weft", "--html", "nowhere/x.html"], "there is no folder"),
+        (["analyze", "run.weft", "--config", "nowhere.toml"], "cannot read nowhere.toml"),
     ],
 )
 def test_wrong_usage(arguments: list[str], says: str) -> None:

@@ -25,6 +25,7 @@ GOOD: dict[str, list[str]] = {
     "seed": ["0", "7"],
     "races": ["true", "false"],
     "strict_races": ["true"],
+    "precise": ["false"],  # true needs Python 3.12: tests/simcore/test_opcodes.py
 }
 BAD: dict[str, list[str]] = {
     "ignore": ['"D001"', "[1]", "true", '["D0O1"]', '[":x"]'],
@@ -38,6 +39,7 @@ BAD: dict[str, list[str]] = {
     "seed": ["-1", "true", "1.0"],
     "races": ["0"],
     "strict_races": ['"off"'],
+    "precise": ["1"],
 }
 
 

@@ -1,8 +1,10 @@
-"""Priority inversions in ``weft predict``: found where the program sets priorities, told in the text and the JSON."""
+"""Priority inversions and starvation in ``weft predict``: found, told in the text and the JSON, and cured."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -94,6 +96,46 @@ def test_a_thread_without_a_core_is_listed() -> None:
     assert finding["message"].startswith("modest was ready for 2")
 
 
+def greedy(pause: float = 0.0) -> None:
+    """No priorities: one thread gives the lock up and takes it again at once."""
+    lock = threading.Lock()
+
+    def collector() -> None:
+        for _ in range(200):
+            with lock:
+                weft.work(0.01, gil=False)
+            if pause:
+                time.sleep(pause)
+
+    def reporter() -> None:
+        time.sleep(0.001)
+        with lock:
+            weft.work(0.01, gil=False)
+
+    threads = [threading.Thread(target=body, name=body.__name__) for body in (collector, reporter)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_a_thread_that_never_gets_the_lock_is_listed_without_priorities() -> None:
+    prediction = weft.predict(greedy, cores=[2], repeat=1)
+    (observed,) = prediction.observed
+    assert [finding["rule"] for finding in observed.findings] == ["L002"]
+    assert observed.findings[0]["message"].startswith("reporter waited")
+    (run,) = prediction.runs
+    assert not run.prioritised
+    assert run.lock_wait_max > 0.9
+    assert "L002 starvation (observed) with 2 cores" in render(prediction)
+
+
+def test_a_lock_that_is_free_for_a_while_starves_nobody() -> None:
+    prediction = weft.predict(greedy, cores=[2], repeat=1, pause=0.001)
+    assert prediction.observed == []
+    assert prediction.runs[0].lock_wait_max < 0.1
+
+
 def test_inheritance_takes_the_inversion_away() -> None:
     target = FunctionTarget(inverted)
     configurations = sweep({}, [1], [False])
@@ -101,6 +143,7 @@ def test_inheritance_takes_the_inversion_away() -> None:
     without = predict_target(target, configurations, profile=IDEAL, repeat=1, seed=0)
     assert [observed.findings[0]["rule"] for observed in without.observed] == ["P001"]
     assert with_it.observed == []
+    assert weft.predict(inverted, cores=[1], gil=[False], machine="ideal", repeat=1, inheritance=True).observed == []
 
 
 def test_a_program_in_a_child_process(tmp_path: Path) -> None:
@@ -109,3 +152,7 @@ def test_a_program_in_a_child_process(tmp_path: Path) -> None:
     program.write_text(f"import threading\nimport time\n\nimport weft\n\n\ndef inverted{source}\n", encoding="utf-8")
     result = weft.predict(f"{program}:inverted", cores=[1], gil=[False], machine="ideal", repeat=1)
     assert [finding["rule"] for observed in result.observed for finding in observed.findings] == ["P001"]
+    command = [sys.executable, "-m", "weft", "predict", f"{program}:inverted", "--inheritance", "--json", "-"]
+    command += ["--cores", "1", "--gil", "off", "--repeat", "1", "--machine", "ideal"]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    assert json.loads(done.stdout)["observed"] == []

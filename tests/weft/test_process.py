@@ -15,6 +15,8 @@ import pytest
 from weft import process
 from weft.process import ChildError, internal_error, run_job
 
+from .conftest import Weft
+
 Child = Callable[[str], None]
 READ = "import json, os, sys; job = json.load(open(sys.argv[2])); pipe = job['reply']\n"
 
@@ -70,10 +72,6 @@ def test_the_seed_becomes_the_hash_seed(child: Child) -> None:
         ("os.kill(os.getpid(), 11)", "the program was ended by signal SIGSEGV before a verdict"),
         ("os.write(pipe, b'{\"result\"'); os._exit(1)", "exit code 1"),
         ("os.close(pipe)", "exit code 0"),
-        (
-            "import time; os.close(pipe); time.sleep(60)",
-            "the program closed file descriptors that it did not open (os.closerange?), and the verdict with them",
-        ),
     ],
 )
 def test_a_child_that_dies(child: Child, end: str, says: str) -> None:
@@ -82,6 +80,47 @@ def test_a_child_that_dies(child: Child, end: str, says: str) -> None:
         run()
     assert says in str(caught.value)
     assert caught.value.code == 4
+
+
+def test_a_child_whose_pipe_was_closed_may_leave_its_answer_in_a_file(child: Child) -> None:
+    text = '{"progress": {}}\n{"result": 7}\n'
+    child(f"import time; os.close(pipe); time.sleep(0.01); open(job['reply_file'], 'w').write({text!r})")
+    assert run() == {"result": 7}
+
+
+@pytest.mark.slow
+def test_a_child_whose_pipe_was_closed_gets_no_more_time_than_others(child: Child) -> None:
+    child("import time; os.close(pipe); time.sleep(60)")
+    with pytest.raises(ChildError, match=r"closed file descriptors that it did not open \(os.closerange\?\)") as caught:
+        run(limit_s=2.0)
+    assert caught.value.code == 4
+
+
+CLOSING = """\
+    import os, threading
+
+    def main(last={last}):
+        lock = threading.Lock()
+        if not last:
+            os.closerange(3, 1024)
+            open(__file__), open(__file__), open(__file__), open(__file__), open(__file__)
+        thread = threading.Thread(target=lock.acquire)
+        thread.start(); thread.join()
+        if last:
+            os.closerange(3, 1024)
+    """
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("last", [False, True])
+def test_a_program_that_closes_every_descriptor_gets_its_verdict(weft: Weft, last: bool) -> None:
+    """As one that becomes a daemon does; then it may open others, which are not the pipe."""
+    weft.write("prog.py", CLOSING.format(last=last))
+    done = weft("check", "prog.py:main")
+    assert (done.code, done.err) == (0, "")
+    assert done.verdict().startswith("clean: ")
+    assert weft("predict", "prog.py:main", "--cores", "1").code == 0
+    assert weft("check", "prog.py:main", "--set", "nothing=1").code == 2, "errors find their way, too"
 
 
 def test_a_child_that_babbles(child: Child) -> None:

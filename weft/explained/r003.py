@@ -17,10 +17,10 @@ hall = Hall()
 
 def buy() -> None:
     with hall.lock:
-        free = hall.seats > 0
-    if free:
+        seats = hall.seats
+    if seats > 0:
         with hall.lock:
-            hall.seats -= 1
+            hall.seats = seats - 1
 
 
 def main() -> None:
