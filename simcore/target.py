@@ -151,6 +151,8 @@ class Target:
         self._origin = ""
         self._beside: Sequence[str] | None = None
         """The folders in which a module of a package is looked for."""
+        self._path_added = ""
+        """What :meth:`prepare` put into ``sys.path``."""
         self._script: types.ModuleType | None = None
         """The ``__main__`` of the last execution, when the target is a script."""
 
@@ -175,6 +177,7 @@ class Target:
             root = self._find_module(self.module, own)
         if root not in sys.path and self.path is not None:
             sys.path.insert(0, root)
+            self._path_added = root
         own.roots = (root + "/",)
         if instrument is not None:
             instrument.check()
@@ -212,12 +215,14 @@ class Target:
         return next(iter(top)) if top else str(Path(origin).parent)
 
     def close(self) -> None:
-        """Undo :meth:`prepare`: forget the program's modules and the finder."""
+        """Undo :meth:`prepare`: forget the program's modules, the finder and the folder they were found in."""
         if self._own is not None:
             self._own.forget()
             self._own.give_back()
             sys.meta_path.remove(self._own)
             self._own = None
+        if self._path_added in sys.path:
+            sys.path.remove(self._path_added)
 
     def instrumented(self) -> list[str]:
         """The modules that were rewritten until now; a script is ``__main__``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import selectors
 import signal
 import subprocess
@@ -198,11 +199,14 @@ def _stopped(stack_file: str, limit_s: float) -> str:
     """What to say of a child that had to be killed, with the place where it was (faulthandler's last dump)."""
     stack = Path(stack_file).read_text(encoding="utf-8") if os.path.exists(stack_file) else ""
     latest = stack.rpartition("most recent call first")[2]
-    place = next((line.strip() for line in latest.splitlines() if line.strip().startswith("File")), "")
-    where = f" it was in: {place};" if place else ""
+    # faulthandler's own form: File "/home/user/shop.py", line 31 in sell
+    place = re.search(r'^\s*File "(.*)", line (\d+) in (.*)$', latest, re.MULTILINE)
+    where = f" at {Path(place[1]).name}:{place[2]} in {place[3]}" if place else ""
+    # A loop comes here when it swallows every exception, the one that should end it too (so from CPython 3.13 on with
+    # `while True: pass` in a `try`: until then the jump back was not covered by it).
     return (
-        f"the program did not answer within {limit_s:g} s and was stopped;{where} it probably blocks in a call that weft "
-        "does not control"
+        f"the program did not answer within {limit_s:g} s and was stopped{where}: it loops and catches every exception, "
+        "or blocks in a call that weft does not control"
     )
 
 

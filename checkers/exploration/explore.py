@@ -569,7 +569,13 @@ def record(
     monitor = None if visible is None else AccessMonitor(visible)
     if monitor is not None:
         recorder.watch(monitor)
-    with takeover(), _accesses_seen(visible is not None), _interruptible(watch), watchdog(watch, budget.stall_s):
+    with (
+        takeover(),
+        _accesses_seen(visible is not None),
+        _interruptible(watch),
+        watchdog(watch, budget.stall_s),
+        _garbage_kept(),
+    ):
         if fresh:
             _warm_up(program, budget, header.seed, watch)
         world = ExploredWorld(

@@ -49,7 +49,7 @@ def test_predict_refuses_the_same_calls(weft: Weft) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "place"),
-    [("check", r"at spin\.py:[23] in spin\(\)"), ("predict", r'spin\.py", line [23] in spin')],
+    [("check", r"at spin\.py:[23] in spin\(\)"), ("predict", r"spin\.py:[23] in spin")],
 )
 def test_an_endless_loop_is_stopped_and_its_place_named(weft: Weft, command: str, place: str) -> None:
     done = weft(

@@ -359,7 +359,7 @@ def all_outcomes(threads: tuple[tuple[Statement, ...], ...]) -> Outcomes:
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(THREAD, min_size=2, max_size=3).map(tuple))
 def test_every_outcome_of_a_small_program_is_found_and_no_other(
     tmp_path_factory: pytest.TempPathFactory, threads: tuple[tuple[Statement, ...], ...]
