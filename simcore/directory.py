@@ -17,7 +17,20 @@ from .hooks import SITES
 from .naming import name_at
 from .primitives.local import local
 from .threads import VirtualThread
-from .variables import MISSING, Container, Kind, Variable, describe, look_up, type_of
+from .variables import (
+    MISSING,
+    Container,
+    Kind,
+    Variable,
+    describe,
+    look_up,
+    module_of,
+    mro_of,
+    name_of,
+    namespace_of,
+    own_attributes,
+    type_of,
+)
 from .world import Primitive
 
 _NUMBERS_FROM = -(1 << 43)
@@ -135,19 +148,19 @@ class Directory:
         all objects of the type count as one, which explores more than necessary, never less.
         """
         kind = type_of(thing)
-        if isinstance(thing, _NO_ENTRY):
+        if issubclass(type_of(thing), _NO_ENTRY):
             return None
         where = SITES[site]
-        if isinstance(thing, type):
-            name = f"{thing.__module__}.{thing.__qualname__}"
-            entry = Entry(("class", name), kind, f"class {name}", thing.__qualname__)
+        if issubclass(type_of(thing), type):
+            name = f"{module_of(thing)}.{name_of(thing)}"
+            entry = Entry(("class", name), kind, f"class {name}", name_of(thing))
         else:
-            name = f"{kind.__module__}.{kind.__qualname__}"
+            name = f"{module_of(kind)}.{name_of(kind)}"
             certain = len(self.threads) == 1 or (
                 where.does == "write" and where.function.endswith(("__init__", "__new__", "__post_init__"))
             )
             key = ("object", *self.count(thread)) if certain else ("type", name)
-            entry = Entry(key, kind, name, kind.__name__)
+            entry = Entry(key, kind, name, name_of(kind))
         self._hold(entry, thing)
         return entry
 
@@ -223,10 +236,10 @@ class Directory:
         self, entry: Entry, thing: Any, site: int, name: str, writing: bool, thread: VirtualThread
     ) -> Variable | None:
         """The variable behind ``thing.name``; None when it is code, not data."""
-        if isinstance(thing, type):
-            for base in thing.__mro__:
-                if name in base.__dict__:
-                    if isinstance(base.__dict__[name], NOT_DATA):
+        if issubclass(type_of(thing), type):
+            for base in mro_of(thing):
+                if name in namespace_of(base):
+                    if isinstance(namespace_of(base)[name], NOT_DATA):
                         break
                     owner = entry if base is thing else self.entry(base, site, thread)
                     return None if owner is None else self.variable(owner, name)
@@ -236,7 +249,7 @@ class Directory:
         sort, found = self._understood(type_of(thing), name)
         if sort == Kind.SKIP:
             return None
-        if sort == Kind.CLASS and not writing and name not in getattr(thing, "__dict__", ()):
+        if sort == Kind.CLASS and not writing and name not in own_attributes(thing):
             owner = self.entry(found, site, thread)
             return None if owner is None else self.variable(owner, name)
         return self.variable(entry, name)
@@ -281,11 +294,11 @@ class Directory:
             if part is None:
                 return describe(thing)
             found: Any = MISSING
-            if isinstance(thing, _DICT):
+            if issubclass(type_of(thing), _DICT):
                 found = _DICT.get(thing, part, MISSING)
-            elif isinstance(thing, _LIST) and -len(thing) <= part < len(thing):
+            elif issubclass(type_of(thing), _LIST) and -len(thing) <= part < len(thing):
                 found = _LIST.__getitem__(thing, part)
-            elif isinstance(thing, _SET):
+            elif issubclass(type_of(thing), _SET):
                 found = part in thing
             return describe(found)
         if isinstance(thing, types.CellType):
@@ -293,7 +306,7 @@ class Directory:
                 return describe(thing.cell_contents)
             except ValueError:
                 return describe(MISSING)
-        if isinstance(thing, _DICT):  # a module's globals
+        if issubclass(type_of(thing), _DICT):  # a module's globals
             return describe(_DICT.get(thing, part, MISSING))
         sort, found = self._understood(type_of(thing), part)
         if sort == Kind.SLOT:
@@ -301,7 +314,7 @@ class Directory:
                 return describe(found.__get__(thing))
             except AttributeError:
                 return describe(MISSING)
-        own: Any = getattr(thing, "__dict__", None)
+        own: Any = own_attributes(thing)
         return describe(own.get(part, MISSING)) if isinstance(own, _NAMESPACES) else ""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import types
 from collections import deque
+from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
 from .dependency import Access
@@ -175,6 +176,39 @@ STEPS: tuple[type[MemoryAccess], ...] = (Read, Write, ItemRead, ItemWrite, Whole
 """The operation for each kind of access."""
 
 
+_MRO: Any = vars(type)["__mro__"]
+_NAMESPACE: Any = vars(type)["__dict__"]
+_QUALIFIED: Any = vars(type)["__qualname__"]
+_MODULE: Any = vars(type)["__module__"]
+# Read so, and with issubclass(type(x), ...) in the place of isinstance, nothing that a program's class or metaclass may say
+# about attributes is called: it may have hooks itself, and would be called again for ever.
+
+
+def mro_of(kind: type) -> tuple[type, ...]:
+    return _MRO.__get__(kind)
+
+
+def namespace_of(kind: type) -> Mapping[str, Any]:
+    """What stands in a class itself."""
+    return _NAMESPACE.__get__(kind)
+
+
+def name_of(kind: type) -> str:
+    return _QUALIFIED.__get__(kind)
+
+
+def module_of(kind: type) -> str:
+    return str(_MODULE.__get__(kind))
+
+
+def own_attributes(thing: Any) -> Mapping[str, Any]:
+    """An object's own ``__dict__``; empty when it has none."""
+    try:
+        return namespace_of(thing) if issubclass(type(thing), type) else object.__getattribute__(thing, "__dict__")
+    except AttributeError:
+        return {}
+
+
 class _Missing:
     def __repr__(self) -> str:
         return "nothing"
@@ -199,19 +233,19 @@ def describe(value: Any, depth: int = 3) -> str:
     if depth and len_of(value) <= _CONTENT_MAX:
         if kind is tuple:
             return f"({', '.join(describe(item, depth - 1) for item in value)})"
-        if isinstance(value, _ANY_LIST):
+        if issubclass(kind, _ANY_LIST):
             inner = sorted(describe(item, depth - 1) for item in _items(value))
-            return f"{kind.__name__}[{', '.join(inner)}]"
+            return f"{name_of(kind)}[{', '.join(inner)}]"
         if isinstance(value, dict):
             pairs = sorted(
                 f"{describe(key, depth - 1)}: {describe(item, depth - 1)}" for key, item in _ANY_DICT.items(value)
             )
-            return f"{kind.__name__}{{{', '.join(pairs)}}}"
+            return f"{name_of(kind)}{{{', '.join(pairs)}}}"
         attributes = _attributes(value)
         if attributes:
             pairs = sorted(f"{name}={describe(item, depth - 1)}" for name, item in attributes.items())
-            return f"{kind.__qualname__}({', '.join(pairs)})"
-    return repr(value) if value is MISSING else f"<{kind.__qualname__}{_size(value)}>"
+            return f"{name_of(kind)}({', '.join(pairs)})"
+    return repr(value) if value is MISSING else f"<{name_of(kind)}{_size(value)}>"
 
 
 _OPAQUE: Any = (
@@ -229,7 +263,7 @@ _OPAQUE: Any = (
 
 def _attributes(value: Any) -> dict[str, Any]:
     """What an instance of the program's classes holds; empty for anything else."""
-    if isinstance(value, _OPAQUE) or type_of(value).__module__ in _NOT_THE_PROGRAMS:
+    if issubclass(type_of(value), _OPAQUE) or module_of(type_of(value)) in _NOT_THE_PROGRAMS:
         return {}
     try:
         found: Any = object.__getattribute__(value, "__dict__")
@@ -239,18 +273,18 @@ def _attributes(value: Any) -> dict[str, Any]:
 
 
 def _items(value: Any) -> list[Any]:
-    base = next(base for base in _ANY_LIST if isinstance(value, base))
+    base = next(base for base in _ANY_LIST if issubclass(type_of(value), base))
     return list(base.__iter__(value))
 
 
 def len_of(value: Any) -> int:
     """The length of a built-in container, without calling a subclass's own ``__len__``; 0 for anything else."""
-    base: Any = next((base for base in _SIZED if isinstance(value, base)), None)
+    base: Any = next((base for base in _SIZED if issubclass(type_of(value), base)), None)
     return 0 if base is None else base.__len__(value)
 
 
 def _size(value: Any) -> str:
-    return f" of {len_of(value)}" if isinstance(value, _SIZED) else ""
+    return f" of {len_of(value)}" if issubclass(type_of(value), _SIZED) else ""
 
 
 class Kind:
@@ -280,8 +314,8 @@ def look_up(kind: Any, name: str) -> tuple[int, Any]:
     Methods, properties and other descriptors are code, which is seen where it runs; a value in the class is one
     variable for all instances until an instance gets its own.
     """
-    for base in kind.__mro__:
-        found = base.__dict__.get(name, MISSING)
+    for base in mro_of(kind):
+        found = namespace_of(base).get(name, MISSING)
         if found is MISSING:
             continue
         if isinstance(found, types.MemberDescriptorType):

@@ -85,7 +85,7 @@ def _attribute(thing: Any, name: str, site: int, kind: int, *, cache: bool) -> N
         return
     entry = monitor.directory.entries.get(id(thing))
     if entry is None:
-        if isinstance(thing, types.ModuleType):
+        if issubclass(type(thing), types.ModuleType):
             _module_variable(monitor, thing, name, site, kind)
             return
         entry = monitor.directory.enter(thing, site, monitor.world.thread)
@@ -93,7 +93,7 @@ def _attribute(thing: Any, name: str, site: int, kind: int, *, cache: bool) -> N
             return
     variable = monitor.directory.attribute(entry, thing, site, name, kind == WRITE, monitor.world.thread)
     if variable is not None:
-        if kind == READ and variable.holder is not entry and not isinstance(thing, type):
+        if kind == READ and variable.holder is not entry and not issubclass(type(thing), type):
             # The class's value is what counts as long as the object has none of its own: that was looked at too.
             monitor.touch(monitor.directory.variable(entry, name), kind, site, "read", thing, None)
         monitor.touch(variable, kind, site, "read" if kind == READ else "write", thing, None)
@@ -180,7 +180,7 @@ def dynamic_write(thing: Any, name: Any, site: int) -> Any:
 
 
 def _container(monitor: AccessMonitor, thing: Any, site: int) -> Entry | None:
-    if not isinstance(thing, CONTAINERS):
+    if not issubclass(type(thing), CONTAINERS):
         return None
     return monitor.directory.entries.get(id(thing)) or monitor.directory.enter(thing, site, monitor.world.thread)
 
@@ -192,7 +192,7 @@ def _at_key(thing: Any, key: Any, site: int, kind: int, label: str) -> None:
     entry = _container(monitor, thing, site)
     if entry is None:
         return
-    if isinstance(thing, _INDEXED) and type(key) is int and key < 0:
+    if issubclass(type(thing), _INDEXED) and type(key) is int and key < 0:
         key += len(thing)
     if kind == WRITE:
         monitor.directory.release(entry)
@@ -256,10 +256,10 @@ def _call(thing: Any, name: str, key: Any, site: int) -> None:
         monitor.touch(monitor.directory.whole(entry), WHOLE_READ, site, label, thing, None)
         if name in ("keys", "values", "items"):
             monitor.view_of[monitor.world.thread.index] = monitor.directory.whole(entry)
-    elif key is not NOKEY and isinstance(thing, _DICT) and name in _KEY_READERS:
+    elif key is not NOKEY and issubclass(type(thing), _DICT) and name in _KEY_READERS:
         _at_key(thing, key, site, READ, label)
-    elif (key is not NOKEY and isinstance(thing, _DICT) and name in _KEY_WRITERS) or (
-        key is not NOKEY and isinstance(thing, _SET) and name in _SET_WRITERS
+    elif (key is not NOKEY and issubclass(type(thing), _DICT) and name in _KEY_WRITERS) or (
+        key is not NOKEY and issubclass(type(thing), _SET) and name in _SET_WRITERS
     ):
         _at_key(thing, key, site, WRITE, label)
     else:
@@ -269,7 +269,7 @@ def _call(thing: Any, name: str, key: Any, site: int) -> None:
 
 
 def method(thing: Any, site: int, key: Any) -> Any:
-    if isinstance(thing, CONTAINERS):
+    if issubclass(type(thing), CONTAINERS):
         _call(thing, SITES[site].name, key, site)
     return thing
 
@@ -280,7 +280,7 @@ def argument(thing: Any, value: Any, site: int, key: Any = SAME) -> Any:
         name = value if key is SAME else key
         if type(name) is str:
             _attribute(thing, name, site, READ if where.does == "read" else WRITE, cache=False)
-    elif isinstance(thing, CONTAINERS):
+    elif issubclass(type(thing), CONTAINERS):
         if where.kind == "inplace":
             _all(thing, site, WHOLE_WRITE, "+=")
         else:
@@ -292,7 +292,7 @@ def iterate(thing: Any, site: int) -> Iterable[Any]:
     monitor = current
     if monitor is None or monitor.world.closing:
         return thing
-    if isinstance(thing, _VIEWS):
+    if issubclass(type(thing), _VIEWS):
         index = monitor.world.thread.index
         noted = monitor.view_of.pop(index, None)
         if noted is None:

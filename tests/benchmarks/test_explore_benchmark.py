@@ -62,7 +62,7 @@ def test_every_row_for_weft(repository: Path, tmp_path: Path) -> None:
         "dining-all": "D001",
         "put-under-lock": "D003",
         "queue-join": "D003",
-        "lost-wakeup": "D003",
+        "lost-wakeup": "D004",
         "pool-in-pool": "D005",
         "cold-start": "",
     }
