@@ -33,7 +33,7 @@ BLOCK = re.compile(
     r"(?P<body>.*?)^<!-- end(?:: exit (?P<status>\d+))? -->$",
     re.MULTILINE | re.DOTALL,
 )
-WALL_TIME = re.compile(r"(?<=steps, )\d+\.\d+ s\b|(?<=\"seconds\": )\d+\.\d+")
+WALL_TIME = re.compile(r"(?<=(?:steps|vents), )\d+\.\d+ s\b|(?<=\"seconds\": )\d+\.\d+")
 """Times on the wall clock, as opposed to the virtual times that a page may quote: those are equal everywhere."""
 NEVER_DOCUMENTED = {3: "a fault in weft", 126: "not executable", 127: "command not found"}
 TIMEOUT_S = 300
