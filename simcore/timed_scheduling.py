@@ -5,6 +5,7 @@ It runs between two threads, on behalf of the machine; how long a thread compute
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 from .interpreter import SimulatedWorld
@@ -37,6 +38,8 @@ class TimedScheduling(SimulatedWorld):
         self.inheritance = inheritance
         self.priorities: dict[Lane, int] = {}
         """The priorities that threads were given; the machine's are higher where one is inherited."""
+        self._realtime: set[Lane] = set()
+        """Who asked to be scheduled under ``SCHED_FIFO``."""
         self._inheriting = False
         """Inheritance was asked for and there are priorities."""
         self.machine = machine
@@ -50,9 +53,12 @@ class TimedScheduling(SimulatedWorld):
         self._essential = 0
         """How many threads keep the program running (not daemons)."""
         self._makespan_ns = -1
-        self._waiting: dict[Primitive, list[Lane]] = {}
-        self._slack_ns = machine.profile.timer_slack_ns
-        self._handover_ns = machine.profile.handover_ns
+        self._waiting: defaultdict[Primitive, list[Lane]] = defaultdict(list)
+        profile = machine.profile
+        self._slack_ns = profile.timer_slack_ns
+        self._handover_ns = profile.handover_ns
+        self._placement_counts = (profile.handover_same_core_ns, profile.handover_idle_core_ns) != (None, None)
+        """What a hand-over costs depends on where the woken thread goes on."""
         self._on_wake = self._woken
         self._leave = machine.leave
         self._wake_machine = machine.wake
@@ -148,18 +154,24 @@ class TimedScheduling(SimulatedWorld):
             if self._inheriting:
                 self._inherit()
 
-    def set_priority(self, lane: Lane, priority: int) -> None:
+    def set_priority(self, lane: Lane, priority: int, *, nice: int | None = None, realtime: bool | None = None) -> None:
+        """As :meth:`Machine.prioritise`."""
         self.priorities[lane] = priority
+        if realtime is not None:
+            (self._realtime.add if realtime else self._realtime.discard)(lane)
+        if nice is not None:
+            self.machine.prioritise(lane, lane.priority, nice=nice)
         self._inheriting = self.inheritance
         if self._inheriting:
             self._inherit()
         else:
-            self.machine.prioritise(lane, priority)
+            self.machine.prioritise(lane, priority, realtime=realtime)
 
     def _inherit(self) -> None:
         """Priority inheritance (Sha, Rajkumar, Lehoczky 1990): the owner of a lock is as important as whoever waits
-        for it, directly or behind other owners."""
-        effective = dict(self.priorities)
+        for it, directly or behind other owners; real-time if that one is. A nice level is nobody else's."""
+        effective = {lane: (lane in self._realtime, priority) for lane, priority in self.priorities.items()}
+        none = (False, 0)
         waits = [(lane, lane.operation) for lanes in self._waiting.values() for lane in lanes]
         changed = True
         while changed:
@@ -168,12 +180,13 @@ class TimedScheduling(SimulatedWorld):
                 assert operation is not None
                 if operation.target.kind in _LOCK_KINDS:
                     for owner in operation.wakers() or ():
-                        if effective.get(owner.context, 0) < effective.get(lane, 0):
-                            effective[owner.context] = effective.get(lane, 0)
+                        if effective.get(owner.context, none) < effective.get(lane, none):
+                            effective[owner.context] = effective.get(lane, none)
                             changed = True
         for thread in self.threads:
             other: Lane = thread.context
-            self.machine.prioritise(other, effective.get(other, 0))
+            realtime, priority = effective.get(other, none)
+            self.machine.prioritise(other, priority, realtime=realtime)
 
     def _ended(self, lane: Lane) -> None:
         failure = lane.thread.failure
@@ -200,11 +213,7 @@ class TimedScheduling(SimulatedWorld):
         self._queue_up(lane, operation)
 
     def _queue_up(self, lane: Lane, operation: Operation) -> None:
-        lanes = self._waiting.get(operation.target)
-        if lanes is None:
-            self._waiting[operation.target] = [lane]
-        else:
-            lanes.append(lane)
+        self._waiting[operation.target].append(lane)
         leave = self._leave
         leave(lane, BLOCKED, self._on_wake)
         if self._inheriting:
@@ -220,7 +229,7 @@ class TimedScheduling(SimulatedWorld):
             lane = lanes[0]
             if self.priorities:
                 # As the kernel's futex queues do it: by priority, in order of arrival among equals.
-                lane = max(lanes, key=lambda waiting: waiting.priority)
+                lane = max(lanes, key=lambda waiting: waiting.rank)
             operation = lane.operation
             assert operation is not None
             if operation.ready(lane.thread):
@@ -230,7 +239,7 @@ class TimedScheduling(SimulatedWorld):
                 if self.fifo:
                     self._hand_over(lane, operation)
                 wake = self._wake_machine
-                wake(lane, self._handover_ns)
+                wake(lane, self._cost_of_waking(lane) if self._placement_counts else self._handover_ns)
             return
         exclusive_woken = False
         for lane in [*lanes]:
@@ -247,7 +256,10 @@ class TimedScheduling(SimulatedWorld):
 
     def _wake(self, lane: Lane, target: Primitive) -> None:
         self._leave_queue(lane, target)
-        self._wake_machine(lane, self._handover_ns)
+        self._wake_machine(lane, self._cost_of_waking(lane) if self._placement_counts else self._handover_ns)
+
+    def _cost_of_waking(self, lane: Lane) -> int:
+        return self.machine.handover_ns(lane, self.thread.context)
 
     def _leave_queue(self, lane: Lane, target: Primitive) -> None:
         lanes = self._waiting[target]

@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from weft.simcore.machine import BLOCKED, GIL, READY, RUNNING, SLEEPING, Clock, Machine, Runner
+from weft.simcore.machine import BLOCKED, GIL, NOGIL, PY, READY, RUNNING, SLEEPING, Clock, Machine, Runner
 from weft.simcore.profile import IDEAL, Profile
 from weft.simcore.trace import Op
 
@@ -214,6 +214,7 @@ def test_states_and_cores_are_reported_in_order() -> None:
     [
         ({"cores": 0}, "cores is 0"),
         ({"cores": 1, "profile": replace(IDEAL, quantum_ns=0)}, "quantum_ns is 0"),
+        ({"cores": 1, "profile": replace(IDEAL, memory_bandwidth={"1": []})}, "memory_bandwidth is "),
         ({"cores": 1, "profile": replace(IDEAL, gil_switch_interval_ns=0)}, "gil_switch_interval_ns is 0"),
     ],
 )
@@ -249,7 +250,8 @@ def test_time_is_conserved(scripts: list[list[Step]], cores: int, gil: bool, swi
             assert len(running) <= cores
         elif op is Op.GIL_ACQUIRE:
             owners.append(runner.name)
-            assert here.gil_owner is runner
+            assert here.gil is not None
+            assert here.gil.owner is runner
         elif op is not Op.GIL_RELEASE:
             running.discard(runner.name)
 
@@ -257,8 +259,7 @@ def test_time_is_conserved(scripts: list[list[Step]], cores: int, gil: bool, swi
     ended, runners = play(here, scripts)
     assert min(ended) >= 0
     assert not running
-    assert here.gil_owner is None
-    assert not here.gil_waiters
+    assert here.gil is None or (here.gil.owner is None and not here.gil.waiters)
     for script, end, runner in zip(scripts, ended, runners, strict=True):
         assert sum(runner.time_in[:5]) == end
         asked = sum(ns for kind, ns in script if kind != "sleep")
@@ -330,3 +331,69 @@ def test_equal_inputs_give_equal_histories(scripts: list[list[Step]], cores: int
         play(here, scripts)
         histories.append(seen)
     assert histories[0] == histories[1]
+
+
+@given(programs, st.integers(1, 4), st.booleans(), st.integers(0, 2), st.booleans())
+@settings(deadline=None)
+def test_bursts_at_once_change_nothing(
+    scripts: list[list[Step]], cores: int, gil: bool, switch_ns: int, strict: bool
+) -> None:
+    """Whatever can be burned at once would have ended at the same time, in the same order, with as many slices."""
+    histories: list[Any] = []
+    shortened = 0
+    for at_once in (False, True):
+        seen: list[tuple[int, str, Op]] = []
+        here = machine(
+            cores,
+            gil=gil,
+            profile=replace(IDEAL, quantum_ns=7, context_switch_ns=switch_ns, gil_switch_interval_ns=11),
+            listener=lambda now, runner, op, seen=seen: seen.append((now, runner.name, op)),
+        )
+        runners = [Runner(f"t{number}") for number in range(len(scripts))]
+
+        def follow(script: list[Step], here: Machine = here, at_once: bool = at_once) -> Any:
+            left = iter(script)
+
+            def go_on(runner: Runner) -> None:
+                nonlocal shortened
+                for name, duration_ns in left:
+                    kind = PY if name == "py" else NOGIL
+                    if name == "sleep":
+                        here.sleep(runner, duration_ns, go_on)
+                        return
+                    if not (at_once and here.burst_at_once(runner, duration_ns, kind)):
+                        here.burst(runner, duration_ns, kind, go_on)
+                        return
+                    shortened += duration_ns > 0
+                here.end(runner)
+
+            return go_on
+
+        for number, thread in enumerate(runners):
+            if strict:
+                here.prioritise(thread, number % 2)
+            here.start(thread, 3 * number, follow(scripts[number]))
+        while here.clock.pending:
+            here.clock.step()
+        histories.append((seen, here.slices, [thread.time_in for thread in runners], here.clock.now_ns))
+    assert histories[0] == histories[1]
+    event(f"shortened {min(shortened, 3)}")
+
+
+def test_a_burst_at_once_takes_the_time_and_the_slices() -> None:
+    here = machine(1, profile=replace(IDEAL, quantum_ns=10))
+    times: list[tuple[int, int]] = []
+
+    def go_on(runner: Runner) -> None:
+        assert here.burst_at_once(runner, 25, NOGIL)
+        times.append((here.clock.now_ns, here.slices))
+        here.timer(30, lambda: None)
+        assert not here.burst_at_once(runner, 30, NOGIL), "the timer goes off at that instant"
+        assert here.burst_at_once(runner, 29, NOGIL)
+        times.append((here.clock.now_ns, here.slices))
+        here.end(runner)
+
+    here.start(Runner("alone"), 0, go_on)
+    while here.clock.pending:
+        here.clock.step()
+    assert times == [(25, 2), (54, 3)]

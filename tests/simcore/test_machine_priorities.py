@@ -50,15 +50,15 @@ def play(cores: int, tasks: list[Task], priorities: list[int], *, quantum_ns: in
 
 def check(machine: Machine) -> None:
     """The queue is in order, and nobody waits in it for a less important runner that is in the middle of a burst."""
-    queue = [runner.priority for runner in machine._queue]
+    queue = [runner.priority for runner in machine.queue]
     assert queue == sorted(queue, reverse=True)
-    assert not (machine._queue and machine._idle)
+    assert not (machine.queue and machine.idle)
     clock = machine.clock
     now = clock.now_ns
     if clock.due or (clock.entries and clock.entries[0][0] == now):
         return  # in the middle of an instant: whoever ends now gives its core away later in it
-    for runner in machine._runners:
-        if queue and runner.core is not None and machine._burning(runner, now):
+    for runner in machine.running:
+        if queue and runner is not None and machine.is_burning(runner, now):
             assert runner.state == RUNNING
             assert runner.priority >= queue[0]
 
