@@ -215,7 +215,7 @@ class ExploredWorld(SimulatedWorld):
     def sleep(self, seconds: float) -> None:
         self.perform(Sleep(self.thread, seconds))
 
-    def compute(self, seconds: float, gil: bool) -> None:
+    def compute(self, seconds: float, gil: bool, memory_bytes: int = 0) -> None:
         self.thread.clock_ns += int(seconds * 1e9)
 
     # Scheduling.

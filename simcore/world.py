@@ -177,11 +177,16 @@ class World:
         """The running thread sleeps."""
         raise TypeError("a world must know how to sleep")
 
-    def compute(self, seconds: float, gil: bool) -> None:
-        """The running thread computes for ``seconds`` of CPU time, holding the GIL or not (``weft.work``)."""
+    def compute(self, seconds: float, gil: bool, memory_bytes: int = 0) -> None:
+        """The running thread computes for ``seconds`` of CPU time, holding the GIL or not, going over that much memory
+        again and again (``weft.work``)."""
         raise TypeError("a world must know how to compute")
 
-    def prioritise(self, priority: int) -> None:
+    def io(self, seconds: float, device: str, at_once: int) -> None:
+        """The running thread waits for a device (``weft.io``); without simulated devices it sleeps."""
+        self.sleep(seconds)
+
+    def prioritise(self, priority: int, *, nice: int | None = None, realtime: bool | None = None) -> None:
         """The running thread is that important from now on (``weft.priority``); only simulated cores care."""
 
     def mark(self, text: str) -> None:

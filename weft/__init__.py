@@ -11,13 +11,15 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .api import check, predict, record, validate
+    from .simcore.device_wait import io
     from .simcore.priority import priority
     from .simcore.work import work
 
-__all__ = ["__version__", "check", "predict", "priority", "record", "validate", "work"]
+__all__ = ["__version__", "check", "io", "predict", "priority", "record", "validate", "work"]
 
 _HOMES = {
     "check": "weft.api",
+    "io": "weft.simcore.device_wait",
     "predict": "weft.api",
     "priority": "weft.simcore.priority",
     "record": "weft.api",

@@ -10,9 +10,9 @@ from . import __version__
 from .checking import Runnable
 from .simcore import profile as profiles
 from .simcore import world as _world
-from .simcore.prediction import Configuration, Observed, Prediction, PredictionError, predict, timeline
+from .simcore.prediction import Configuration, Observed, Prediction, PredictionError, Study
 from .simcore.profile import Profile
-from .simcore.target import Target, check_parameters
+from .simcore.target import Target, TargetError, check_parameters
 from .simcore.timed import TimedWorld
 
 
@@ -32,6 +32,22 @@ def runner(target: Runnable) -> Callable[[dict[str, Any]], object]:
     return run
 
 
+def study_of(
+    target: Runnable, *, profile: Profile, repeat: int, seed: int, inheritance: bool = False, draws: bool = True
+) -> Study:
+    """The predictions of a target; what is measured for one serves the others."""
+    return Study(
+        runner(target),
+        profile=profile,
+        repeat=repeat,
+        seed=seed,
+        target=target.text,
+        weft=__version__,
+        inheritance=inheritance,
+        draws=draws,
+    )
+
+
 def predict_target(
     target: Runnable,
     configurations: list[Configuration],
@@ -42,33 +58,23 @@ def predict_target(
     inheritance: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Prediction:
-    """Predict a target in every configuration; those with priorities, or with a thread that waited long for locks, are
-    run once more and looked at for inversions and starvation. With ``inheritance`` a lock's owner has its waiters'
-    priority.
+    """Predict a target in every configuration; see :func:`observed_too`. With ``inheritance`` a lock's owner has its
+    waiters' priority.
 
     Raises:
         PredictionError: the program failed, or did what cannot be simulated.
-        TargetError: the target cannot be loaded or called.
+        TargetError: the target cannot be loaded or called, or a what-if names what it does not have.
     """
+    study = study_of(target, profile=profile, repeat=repeat, seed=seed, inheritance=inheritance)
     try:
-        prediction = predict(
-            runner(target),
-            configurations,
-            profile=profile,
-            repeat=repeat,
-            seed=seed,
-            target=target.text,
-            weft=__version__,
-            inheritance=inheritance,
-            progress=progress,
-        )
-        return _observed(target, prediction, profile, seed, inheritance)
+        return observed_too(study, study.predict(configurations, progress))
     except PredictionError as error:
         raise _cause(error) from error
 
 
-def _observed(target: Runnable, prediction: Prediction, profile: Profile, seed: int, inheritance: bool) -> Prediction:
-    """The prediction with what one more run of each configuration that may have something to show does show."""
+def observed_too(study: Study, prediction: Prediction) -> Prediction:
+    """The prediction with what checkers find in those of its runs that have priorities, or a thread that waited long
+    for locks: inversions and starvation."""
     from msgspec import to_builtins
     from msgspec.structs import replace
 
@@ -77,10 +83,7 @@ def _observed(target: Runnable, prediction: Prediction, profile: Profile, seed: 
     observed: list[Observed] = []
     for run in prediction.runs:
         if run.prioritised or run.lock_wait_max >= starvation.SHARE_MIN:
-            configuration = Configuration(run.params, run.cores, run.gil)
-            trace = timeline(
-                runner(target), configuration, profile=profile, seed=seed, target=target.text, inheritance=inheritance
-            )
+            trace = study.timeline(Configuration(run.params, run.cores, run.gil, run.scale, run.free_locks))
             inverted = priority.find(trace)
             kept_off = {thread.name for finding in inverted for thread in finding.threads if thread.state == "ready"}
             starved = [
@@ -98,44 +101,72 @@ def _observed(target: Runnable, prediction: Prediction, profile: Profile, seed: 
 
 def _cause(error: PredictionError) -> Exception:
     """A target that cannot be called fails inside the simulation; its own message is the better one."""
-    from .simcore.target import TargetError
-
     return error.__cause__ if isinstance(error.__cause__, TargetError) else error
 
 
+def configuration_of(values: dict[str, Any]) -> Configuration:
+    """A configuration that went through JSON."""
+    named: dict[str, Any] = {**values, "free_locks": tuple(values.get("free_locks", ()))}
+    return Configuration(**named)
+
+
 def predict_in_process(target: Target, job: dict[str, Any], progress: Callable[[int, int], None]) -> dict[str, Any]:
-    """The job of a child: a prediction, and the trace of the configurations asked for."""
+    """The job of a child: a prediction, its explanation, and the traces of the configurations asked for.
+
+    ``tables_from`` names a file with what another child has measured, ``tables_to`` one to leave it in.
+
+    Raises:
+        PredictionError, TargetError: as :func:`predict_target`.
+    """
     import msgspec
 
-    profile = profiles.Profile(**job["profile"])
-    configurations = [Configuration(**values) for values in job["configurations"]]
-    inheritance = bool(job.get("inheritance"))
-    prediction = predict_target(
+    configurations = [configuration_of(values) for values in job["configurations"]]
+    study = study_of(
         target,
-        configurations,
-        profile=profile,
+        profile=profiles.Profile(**job["profile"]),
         repeat=job["repeat"],
         seed=job["seed"],
-        inheritance=inheritance,
-        progress=progress,
+        inheritance=bool(job.get("inheritance")),
+        draws=job.get("draws", True),
     )
+    if job.get("tables_from"):
+        study.adopt(msgspec.msgpack.decode(Path(job["tables_from"]).read_bytes(), type=dict[str, bytes]))
+    try:
+        prediction = observed_too(study, study.predict(configurations, progress))
+        answer: dict[str, Any] = {"result": msgspec.to_builtins(prediction), "traces": _traces(study, prediction, job)}
+        if job.get("explain") is not None:
+            answer["explanation"] = _explanation(study, prediction, job["explain"])
+    except PredictionError as error:
+        raise _cause(error) from error
+    if job.get("tables_to"):
+        Path(job["tables_to"]).write_bytes(msgspec.msgpack.encode(study.tables()))
+    return answer
+
+
+def _traces(study: Study, prediction: Prediction, job: dict[str, Any]) -> list[str]:
+    """The files with the timelines asked for, of configurations that came to their end."""
+    if not job.get("traces_in"):
+        return []
+    configurations = [configuration_of(values) for values in job["configurations"]]
+    done = {repr(Configuration(run.params, run.cores, run.gil, run.scale, run.free_locks)) for run in prediction.runs}
     files: list[str] = []
-    if job.get("traces_in"):
-        done = {(str(run.params), run.cores, run.gil) for run in prediction.runs}
-        for number, configuration in enumerate(configurations):
-            if (
-                number in job["timelines"]
-                and (str(configuration.params), configuration.cores, configuration.gil) in done
-            ):
-                trace = timeline(
-                    runner(target),
-                    configuration,
-                    profile=profile,
-                    seed=job["seed"],
-                    target=target.text,
-                    inheritance=inheritance,
-                )
-                path = Path(job["traces_in"]) / f"{number}.weft"
-                trace.save(path)
-                files.append(str(path))
-    return {"result": msgspec.to_builtins(prediction), "traces": files}
+    numbers: list[int] = job["timelines"]
+    for number in numbers:
+        if repr(configurations[number]) in done:
+            path = Path(job["traces_in"]) / f"{number}.weft"
+            study.timeline(configurations[number]).save(path)
+            files.append(str(path))
+    return files
+
+
+def _explanation(study: Study, prediction: Prediction, asked: dict[str, Any]) -> dict[str, Any]:
+    """What holds the program back and what would help; ``asked``: the changes to try, what all is scaled by, and the
+    whole prediction when this one is a share of it."""
+    import msgspec
+
+    from .explanation import explain
+    from .what_if import parse_changes
+
+    changes = parse_changes(asked["changes"]) if asked.get("changes") else []
+    whole = prediction if asked.get("prediction") is None else msgspec.convert(asked["prediction"], Prediction)
+    return msgspec.to_builtins(explain(whole, study.timeline, changes, asked.get("scale")))

@@ -68,7 +68,8 @@ def _serve(job: dict[str, Any], reply: _Reply) -> int:
     import faulthandler
 
     from .checkers.exploration.explore import Interrupted
-    from .checking import FailureFileError, GaveUp
+    from .checking import GaveUp
+    from .failure_file import FailureFileError
     from .simcore.explored import Divergence, quiet_garbage
     from .simcore.target import TargetError, parse_target
 
@@ -105,7 +106,8 @@ def _serve(job: dict[str, Any], reply: _Reply) -> int:
 
 def _watching(job: dict[str, Any]) -> Any:
     """What to rewrite: what a check was asked for, or what it was when a failure was found."""
-    from .checking import Options, read_failure
+    from .failure_file import read_failure
+    from .options import Options
 
     if job["command"] in ("check", "locks"):
         return Options(**job["options"]).watching()
@@ -124,7 +126,8 @@ def _silence() -> None:
 def _check(job: dict[str, Any], target: Any, reply: _Reply) -> int:
     from time import perf_counter
 
-    from .checking import Options, check
+    from .checking import check
+    from .options import Options
 
     sent = perf_counter()
 
@@ -140,7 +143,8 @@ def _check(job: dict[str, Any], target: Any, reply: _Reply) -> int:
 
 
 def _replay(job: dict[str, Any], target: Any, reply: _Reply) -> int:
-    from .checking import read_failure, replay
+    from .checking import replay
+    from .failure_file import read_failure
 
     failure = read_failure(Path(job["failure"]))
     _send(replay(target, failure, pdb=job.get("pdb", False)), job, reply)

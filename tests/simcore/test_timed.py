@@ -14,12 +14,17 @@ from hypothesis import strategies as st
 
 from weft.simcore import timed
 from weft.simcore import world as worlds
+from weft.simcore.metering import Meter
+from weft.simcore.origins import Origins
 from weft.simcore.profile import IDEAL, Profile
+from weft.simcore.sites import Sites
 from weft.simcore.takeover import takeover
 from weft.simcore.timed import TimedWorld
 from weft.simcore.timed_record import TimedRun
 from weft.simcore.trace import Op
 from weft.simcore.work import work
+
+from .hand_clock import HandClock
 
 S = 1_000_000_000
 MS = 1_000_000
@@ -456,27 +461,28 @@ def test_unknown_handover_is_refused() -> None:
 # Measuring.
 
 
+def live(clock: HandClock) -> Meter:
+    """Segments cost what they take by that clock."""
+    return Meter(Sites(), Origins(), clock)
+
+
 def test_measured_segments_are_python_and_listed_c_calls_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that the program turns by hand stands for real time, also inside a listed function."""
     import zlib
 
-    clock = {"ns": 0}
-    monkeypatch.setattr(timed, "real_perf_counter_ns", lambda: clock["ns"])
-    monkeypatch.setattr(zlib, "compress", lambda seconds: take(seconds))
-
-    def take(seconds: float) -> None:
-        clock["ns"] += round(seconds * S)
+    clock = HandClock()
+    monkeypatch.setattr(zlib, "compress", clock.compute)
 
     def program() -> None:
         def body() -> None:
-            take(1)
+            clock.compute(1)
             zlib.compress(2.0)  # pyright: ignore[reportArgumentType]
-            take(1)
+            clock.compute(1)
 
         threads(body, body)
 
     def simulate(gil: bool) -> TimedRun:
-        return run(program, cores=2, gil=gil, measure=True, probe_ns=0, profile=NO_FORCED_SWITCH)
+        return run(program, cores=2, gil=gil, meter=live(clock), profile=NO_FORCED_SWITCH)
 
     assert not simulate(gil=True).failures
     assert simulate(gil=True).makespan_ns == 5 * S, "as with work(1), work(2, gil=False), work(1)"
@@ -714,9 +720,12 @@ def test_mutex_model_ends_at_the_same_time_as_plain_simpy(draws: Draws, cores: i
 
 @pytest.fixture
 def nothing_frozen() -> Generator[None]:
+    before = gc.get_freeze_count()
     gc.unfreeze()
     yield
     gc.unfreeze()
+    if before:
+        gc.freeze()
 
 
 @pytest.mark.usefixtures("nothing_frozen")

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from weft.simcore import memory_work, world
 from weft.simcore import work as work_module
-from weft.simcore import world
 from weft.simcore.work import work
 
 
@@ -42,7 +42,7 @@ def test_in_a_world_it_is_the_worlds_step(monkeypatch: pytest.MonkeyPatch) -> No
     steps: list[tuple[float, bool]] = []
 
     class Recording(world.World):
-        def compute(self, seconds: float, gil: bool) -> None:
+        def compute(self, seconds: float, gil: bool, memory_bytes: int = 0) -> None:
             steps.append((seconds, gil))
 
     monkeypatch.setattr(world, "active", Recording())
@@ -109,3 +109,62 @@ def test_no_time_is_no_work(clock: Clock, gil: bool) -> None:
 def test_a_bad_time_is_named(seconds: Any) -> None:
     with pytest.raises(ValueError, match=r"^work\(seconds=.*\): seconds must be a finite number, 0 or more; give"):
         work(seconds)
+
+
+# Bound by memory.
+
+
+def test_in_a_world_a_step_says_what_memory_it_goes_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[tuple[object, ...]] = []
+
+    class Recording(world.World):
+        def compute(self, seconds: float, gil: bool, memory_bytes: int = 0) -> None:
+            steps.append((seconds, gil, memory_bytes))
+
+    monkeypatch.setattr(world, "active", Recording())
+    work(1, gil=False, memory_bytes=1 << 20)
+    work(2, gil=False)
+    assert steps == [(1, False, 1 << 20), (2, False, 0)]
+
+
+@pytest.mark.parametrize(
+    ("memory_bytes", "gil", "says"),
+    [
+        (1 << 20, True, "write gil=False"),
+        (100, False, "must have 65536 bytes"),
+        (-1, False, "must have 65536 bytes"),
+        (1 << 50, False, "16 GiB"),
+        (True, False, "must have 65536 bytes"),
+    ],
+)
+def test_memory_must_be_a_working_set(memory_bytes: int, gil: bool, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        work(1, gil, memory_bytes)
+
+
+def test_outside_it_copies_as_much_as_takes_that_long_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that copies 2 bytes a nanosecond, and half of the time is disturbed."""
+    clock, copied = {"ns": 0, "pieces": 0}, [0]
+    real = memory_work._Walker.copy
+
+    def copy(walker: Any, length: int) -> int:
+        done = real(walker, length)
+        clock["pieces"] += 1
+        clock["ns"] += done // 2 * (1 + clock["pieces"] % 2)
+        copied[0] += done
+        return done
+
+    monkeypatch.setattr(memory_work._Walker, "copy", copy)
+    monkeypatch.setattr(memory_work, "real_perf_counter_ns", lambda: clock["ns"])
+    monkeypatch.setattr(memory_work, "_speeds", {})
+    work(0, gil=False, memory_bytes=1 << 18)
+    copied[0] = 0
+    work(0.001, gil=False, memory_bytes=1 << 18)
+    assert copied == [2_000_000]
+    assert memory_work._speeds == {1 << 18: 2.0}
+
+
+def test_the_walk_goes_over_all_of_its_memory() -> None:
+    walker = memory_work._Walker(1 << 10)
+    assert [walker.copy(300) for _ in range(4)] == [300, 212, 300, 212]
+    assert (walker._to == walker._from).all()
