@@ -4,13 +4,13 @@ It knows hooks, variables and the log; what was rewritten, and what an access me
 
 A hook runs right before its access, so an access took effect between its stamp and the next event of its thread. Writes
 stand in the trace at their stamp, reads at the next event (``recording`` moves them): a read that may have seen a write
-stands behind it. While one thread alone has touched a variable only its last read and last write are kept, and are
-written when a second thread comes: whatever is unordered with an earlier one is unordered with those.
+stands behind it.
 """
 
 from __future__ import annotations
 
 import _thread
+import sys
 import types
 import weakref
 from collections.abc import Iterable
@@ -18,11 +18,12 @@ from typing import Any
 
 from ..simcore.directory import CONTAINERS, NOT_DATA
 from ..simcore.hooks import NOKEY, SAME, SITES, install
-from ..simcore.trace import NOTHING, Op
+from ..simcore.trace import Op
 from ..simcore.variables import Kind, look_up
-from .log import Recorder, ThreadLog, now
+from .log import Recorder
+from .thread_log import now
+from .watched import ATOMIC, READ, WRITE, Entry, Variable, VariableLog
 
-READ, WRITE, ATOMIC = int(Op.READ), int(Op.WRITE), int(Op.ATOMIC)
 HELD_MAX = 100_000
 """Containers kept alive so that their ids stay theirs; those met after so many are not watched."""
 _type_of: Any = type
@@ -45,44 +46,12 @@ _DICT_CHANGERS = frozenset({"setdefault", "pop", "__setitem__", "__delitem__"})
 _SET_CHANGERS = frozenset({"add", "discard", "remove"})
 
 
-class Entry:
-    """An object whose variables are watched."""
-
-    __slots__ = ("by_site", "index", "label", "reference", "serial", "variables", "whole")
-
-    def __init__(self, label: str, serial: int) -> None:
-        self.label = label
-        self.serial = serial
-        self.index = NOTHING
-        """Of a container: its row in the object table, once two threads have touched it or one of its items."""
-        self.variables: dict[Any, Variable] = {}
-        self.by_site: dict[int, Variable | None] = {}
-        self.whole: Variable | None = None
-        self.reference: Any = None
-
-
-class Variable:
-    """One place that threads read and write. ``owner`` is the log of the only thread that has touched it, or None."""
-
-    __slots__ = ("entry", "index", "kind", "last", "name", "owner", "rows")
-
-    def __init__(self, entry: Entry, name: str, owner: ThreadLog, kind: str = "Variable") -> None:
-        self.entry = entry
-        self.name = name
-        self.kind = kind
-        self.owner: ThreadLog | None = owner
-        self.last: dict[int, tuple[int, int]] = {}
-        """Per operation, site and time of the owner's last."""
-        self.index = NOTHING
-        self.rows: dict[int, int] = {}
-        """Numbers of the recorder's known rows, by operation and site."""
-
-
 class Accesses:
     """The hooks of one recording; :meth:`install` lets rewritten code call them."""
 
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
+        self.touch = VariableLog(recorder).touch
         self.entries: dict[int, Entry] = {}
         self.globals: dict[tuple[str, str], Variable] = {}
         self.unwatched = 0
@@ -123,68 +92,6 @@ class Accesses:
                 "__weft_new__": self.new,
             }
         )
-
-    # One access.
-
-    def touch(self, variable: Variable, operation: int, site: int) -> None:
-        """Log that the running thread is about to access ``variable``."""
-        log = self.recorder.here.log
-        time_ns = now()
-        owner = variable.owner
-        if owner is not None:
-            if owner is log:
-                variable.last[operation] = (site, time_ns)
-                if variable.owner is log:
-                    return
-                # Another thread came in between and may not have seen this one.
-            else:
-                self._share(variable)
-        row = variable.rows.get(site << 8 | operation)
-        if row is None:
-            row = self._row(variable, operation, site)
-        log.put((row, time_ns))
-
-    def _row(self, variable: Variable, operation: int, site: int) -> int:
-        recorder = self.recorder
-        where = SITES[site]
-        location = recorder.add_location(where.file, where.line, where.function)
-        extra = NOTHING
-        if operation == WRITE and where.pair:
-            extra = recorder.extra("pair", {"pair": True})
-        elif operation == WRITE and where.blind:
-            extra = recorder.extra("blind", {"blind": True})
-        row = variable.rows[site << 8 | operation] = recorder.known_row(
-            operation, variable.index, location, extra=extra
-        )
-        return row
-
-    def _share(self, variable: Variable) -> None:
-        """A second thread came: put the variable into the tables, and what its owner did last into the owner's log."""
-        recorder = self.recorder
-        with recorder.tables_lock:
-            owner = variable.owner
-            if owner is None:
-                return
-            site = next(iter(variable.last.values()), (0, 0))[0]
-            variable.index = self._register(variable, site)
-            # First this: the owner looks at it after each access, and logs that itself from now on.
-            variable.owner = None
-            for operation, (place, time_ns) in sorted(variable.last.items(), key=lambda item: item[1][1]):
-                owner.put((self._row(variable, operation, place), time_ns))
-
-    def _register(self, variable: Variable, site: int) -> int:
-        entry = variable.entry
-        where = SITES.get(site)
-        location = NOTHING if where is None else self.recorder.add_location(where.file, where.line, where.function)
-        if variable.kind == "Container":
-            if entry.index == NOTHING:
-                entry.index = self.recorder.register("Container", variable.name, location, generation=entry.serial)
-            return entry.index
-        whole = entry.whole
-        if whole is not None and entry.index == NOTHING:
-            entry.index = self.recorder.register("Container", whole.name, location, generation=entry.serial)
-        part_of = NOTHING if whole is None else entry.index
-        return self.recorder.register("Variable", variable.name, location, part_of=part_of, generation=entry.serial)
 
     # From objects to variables.
 
@@ -473,7 +380,8 @@ def note_looks() -> None:
             fn(future)
 
         told = recorder.extra("Future.add_done_callback", {"operation": "Future.add_done_callback"})
-        note(recorder, Op.ATOMIC, self._index, now(), 0, told)
+        log, where = recorder.here.log, recorder.places.location(sys._getframe(1))
+        log.add((log.index, Op.ATOMIC, 0, self._index, where, told, now()))
         real_add(self, call)
 
     for holder, function in (

@@ -27,7 +27,8 @@ GRACE_SECONDS = 2.0
 class Child:
     """A child process with one job. Use it as a context manager: leaving it kills what still runs.
 
-    With ``commands`` it also has a pipe to the child for :meth:`tell`.
+    With ``commands`` it also has a pipe to the child for :meth:`tell`. ``python`` is the interpreter to start, by
+    default this one.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Child:
         stdout: int | IO[Any] | None = None,
         stderr: int | IO[Any] | None = None,
         environment: dict[str, str] | None = None,
+        python: str | None = None,
     ) -> None:
         answers, answer_end = os.pipe()
         command_end, orders = os.pipe() if commands else (-1, -1)
@@ -47,7 +49,7 @@ class Child:
         passed = [fd for fd in (answer_end, command_end) if fd >= 0]
         try:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _BOOT, json.dumps(job), _package_root()],
+                [python or sys.executable, "-P", "-c", _BOOT, json.dumps(job), _package_root()],
                 pass_fds=passed,
                 env=env,
                 stdin=stdin,

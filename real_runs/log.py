@@ -1,6 +1,6 @@
-"""The event log of a real run: lists a thread, no lock on the way in, written out in chunks by a thread of its own.
+"""The recorder of a real run: who runs, on which objects, in which forms; a thread of its own writes the events out.
 
-It knows traces and source locations; which operations are logged, and how the objects behave, is not its business.
+It knows events as numbers; which operations are logged, and how the objects behave, is not its business.
 """
 
 from __future__ import annotations
@@ -8,75 +8,23 @@ from __future__ import annotations
 import _thread
 import os
 import sys
-import time
-import weakref
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any
 
-from ..simcore import naming
-from ..simcore.takeover import is_library
-from ..simcore.trace import COLUMNS, NOTHING, Header, Location, ObjectInfo, Op, Tables, ThreadInfo, TraceWriter
+from ..simcore.trace import NOTHING, Header, ObjectInfo, Op, Tables, ThreadInfo
+from .log_file import LogFile
+from .made_objects import MadeObjects
+from .places import Place, Places
+from .thread_log import Row, ThreadLog, now
 
-Row = tuple[int, int, int, int, int, int, int]
-"""Thread, operation, outcome, object, location, extra, time: a trace row, its time not yet relative to the start."""
-
-now = time.perf_counter_ns
-allocate_lock = _thread.allocate_lock
-RealRLock = _thread.RLock
 FLUSH_SECONDS = 0.1
 """What a kill may lose. Looking ten times a second costs the program less than 0.1 % when nothing happened."""
 
-_OWN_MODULES = ("weft.simcore", "weft.real_runs")
-_LIBRARY: dict[int, int] = {}
-"""Stands in the code cache for code that is not shown: the standard library's and ours."""
 
-
-class ThreadLog:
-    """The events of one thread; only that thread appends, only the writer removes from the front.
-
-    ``waiting`` is true while the thread is blocked without a time limit, ``idle`` while a pool's worker has no task,
-    ``ended`` after its last event: what :meth:`Recorder.stuck` reads from outside.
-    """
-
-    __slots__ = (
-        "add",
-        "ended",
-        "ident",
-        "idle",
-        "index",
-        "pool",
-        "put",
-        "requested",
-        "rows",
-        "stamped",
-        "waiting",
-        "worker",
-    )
-
-    def __init__(self, index: int) -> None:
-        self.index = index
-        self.ident = _thread.get_ident()
-        self.rows: list[Row] = []
-        self.add = self.rows.append
-        self.stamped: list[int] = []
-        """For frequent events: the number of a known row (:meth:`Recorder.known_row`) and a time, in turn."""
-        # Takes the pair at once, so that a finalizer or signal handler that logs, too, cannot come in between.
-        self.put = self.stamped.extend
-        self.waiting = False
-        self.requested = NOTHING
-        """The object of a request already logged, while a queue's loop waits several times for one operation."""
-        self.pool = NOTHING
-        """The pool object whose ``submit`` this thread is in."""
-        self.worker = False
-        self.idle = False
-        self.ended = False
-
-
-class _Here(_thread._local):  # pyright: ignore[reportPrivateUsage]
-    """``here.log`` is the running thread's log, ``here.put`` takes its frequent events.
+class _Here(_thread._local):
+    """``here.log`` is the running thread's log, ``here.put`` takes its events.
 
     Threads that nobody announced get one at their first event.
     """
@@ -87,43 +35,34 @@ class _Here(_thread._local):  # pyright: ignore[reportPrivateUsage]
 
 
 class Recorder:
-    """Collects the events of one real run and writes them to ``path``.
+    """Collects the events of one real run and writes them to ``path``, a chunk every ``FLUSH_SECONDS``.
 
-    The file grows by a chunk every ``FLUSH_SECONDS`` and is readable at any moment. Within a chunk events are in
-    time order; across chunks one may be late (its thread was interrupted between clock and list), so whoever closes
-    the books sorts once more by time.
+    The way in is ``here.put((mark, now()))``; whoever has many events of one kind keeps their mark.
     """
 
     def __init__(self, path: str | Path, header: Header) -> None:
         self.tables = Tables()
+        self.tables_lock = _thread.RLock()
         self.logs: list[ThreadLog] = []
-        self.origin_ns = now()
-        self.events = 0
-        self.tables_lock = RealRLock()
-        self._writing = allocate_lock()
+        self.places = Places(self.tables, self.tables_lock)
+        self._made = MadeObjects(self.tables, self.tables_lock, self.places)
         self._extras: dict[Any, int] = {}
-        self._known: list[Row] = []
-        self._known_table: Any = None
-        self._codes: dict[int, dict[int, int]] = {}
-        self._made: dict[int, tuple[weakref.ref[Any], str, bool, str]] = {}
-        self._paths: dict[int, str] = {}
+        self.forms: list[Row] = []
+        """As rows without thread, object and time."""
+        self._form_index: dict[tuple[int, int, int, int], int] = {}
+        self._file = LogFile(path, header, self.tables, self.tables_lock, self.logs, self.forms)
+        self.origin_ns = self._file.origin_ns
         self._starts = 0
-        self._code_kept: list[CodeType] = []
-        self._header = header
-        self._late: Any = None
-        self._late_count = 0
         self._process = os.getpid()
-        self._closed = False
-        self._stop = allocate_lock()
+        self._stop = _thread.allocate_lock()
         self._stop.acquire()
         self._writer_ident = 0
-        self._writer = TraceWriter(path, header, self.tables)
         self._announced: dict[int, ThreadLog] = {}
         self.here = _Here(self._adopt)
         self.main = self.here.log
         os.register_at_fork(after_in_child=self._abandon)
 
-    # Tables.
+    # Threads.
 
     def _adopt(self) -> ThreadLog:
         announced = self._announced.pop(_thread.get_ident(), None)
@@ -139,7 +78,7 @@ class Recorder:
         return self.here.log
 
     def _new_log(self, index: int) -> ThreadLog:
-        log = ThreadLog(index)
+        log = ThreadLog(index, self.form)
         with self.tables_lock:
             self.logs.append(log)
         return log
@@ -149,68 +88,7 @@ class Recorder:
         with self.tables_lock:
             index = len(self.tables.threads)
             self.tables.threads.append(ThreadInfo(name, parent, daemon))
-            return index, self.register("Thread", name, site, thread=index)
-
-    def register(
-        self,
-        kind: str,
-        name: str,
-        site: int,
-        *,
-        thread: int = NOTHING,
-        capacity: int = 0,
-        part_of: int = NOTHING,
-        generation: int = 0,
-    ) -> int:
-        """Add an object; returns its index."""
-        with self.tables_lock:
-            self.tables.objects.append(ObjectInfo(kind, name, site, generation, thread, capacity, part_of))
-            return len(self.tables.objects) - 1
-
-    def register_made(
-        self, made: object, kind: str, frame: FrameType | None, *, capacity: int = 0, part_of: int = NOTHING
-    ) -> int:
-        """Add an object that the program just made, called by the statement that ``frame`` (or its caller) is in.
-
-        The name in the table is provisional; :meth:`final_names` gives the better ones.
-        """
-        while frame is not None and self._hidden(frame.f_code):
-            frame = frame.f_back
-        site = self.location(frame)
-        name, many = ("", False) if frame is None else naming.creation_name(frame)
-        place = self.place(site)
-        fallback = kind if place is None else f"{kind} ({place})"
-        with self.tables_lock:
-            index = self.register(kind, name or fallback, site, capacity=capacity, part_of=part_of)
-            self._made[index] = (weakref.ref(made), name, many, fallback)
-        return index
-
-    # Names.
-
-    def look_for_names(self, roots: list[dict[str, Any]]) -> None:
-        """Search variables for objects whose creating statement does not name them alone."""
-        with self.tables_lock:
-            alive = [(index, row[0]()) for index, row in self._made.items() if index not in self._paths]
-        wanted = {id(item): index for index, item in alive if item is not None}
-        if wanted:
-            found = naming.find_paths(roots, [item for _, item in alive if item is not None], _OWN_MODULES)
-            for key, path in found.items():
-                self._paths[wanted[key]] = path
-
-    def variables(self, frames: Iterable[FrameType]) -> list[dict[str, Any]]:
-        """What the user's functions on these stacks see: their modules' variables, then their own from outside in."""
-        modules: dict[int, dict[str, Any]] = {}
-        own: list[dict[str, Any]] = []
-        for innermost in frames:
-            stack: list[FrameType] = []
-            frame: FrameType | None = innermost
-            while frame is not None:
-                if not self._hidden(frame.f_code):
-                    stack.append(frame)
-                    modules[id(frame.f_globals)] = frame.f_globals
-                frame = frame.f_back
-            own += [frame.f_locals for frame in reversed(stack) if frame.f_code.co_name != "<module>"]
-        return [*modules.values(), *own]
+            return index, self.register(ObjectInfo("Thread", name, site, thread=index))
 
     def thread_started(self) -> None:
         """Take the 1st, 2nd, 4th, 8th … start of a thread, a slow moment anyway, to look for names in its variables."""
@@ -218,28 +96,34 @@ class Recorder:
         if self._starts & (self._starts - 1) == 0:
             self.look_for_names(self.variables([sys._getframe(1)]))
 
-    def final_names(self) -> dict[int, str]:
-        """Object index to name, for every object the program made.
+    # Objects and their names.
 
-        Different objects have different names, but a part (a condition's lock apart, a pool's future) may be called as
-        its whole.
-        """
+    def register(self, row: ObjectInfo) -> int:
+        """Add an object; returns its index."""
         with self.tables_lock:
-            rows = sorted(self._made.items())
-            objects = tuple(self.tables.objects)
-        names: dict[int, str] = {}
-        wholes = [(index, row) for index, row in rows if objects[index].part_of == NOTHING]
-        parts = [(index, row) for index, row in rows if objects[index].part_of != NOTHING]
-        for group in (wholes, parts):
-            candidates: list[tuple[str, bool, str, str]] = []
-            for index, (_, name, many, fallback) in group:
-                whole = objects[index].part_of
-                if whole != NOTHING:
-                    fallback = f"{objects[index].kind} of {names.get(whole, objects[whole].name)}"
-                candidates.append((name, many, self._paths.get(index, ""), fallback))
-            found = naming.unique_names(candidates)
-            names.update((index, name) for (index, _), name in zip(group, found, strict=True))
-        return names
+            index = len(self.tables.objects)
+            self.tables.objects.append(row)
+            return index
+
+    def register_made(
+        self, made: object, kind: str, frame: FrameType | None, *, capacity: int = 0, part_of: int = NOTHING
+    ) -> int:
+        """Add an object that the program just made, called by the statement that ``frame`` (or its caller) is in."""
+        return self._made.add(made, kind, frame, capacity, part_of)
+
+    def look_for_names(self, roots: list[dict[str, Any]]) -> None:
+        """Search these variables for the objects that are not named by the statement that made them."""
+        self._made.look_for_names(roots)
+
+    def variables(self, frames: Iterable[FrameType]) -> list[dict[str, Any]]:
+        """What the user's functions on these stacks see, to look for names in."""
+        return self.places.variables(frames)
+
+    def final_names(self) -> dict[int, str]:
+        """Object index to name, for every object the program made."""
+        return self._made.final_names()
+
+    # Forms and marks.
 
     def extra(self, key: Any, value: Any) -> int:
         """The index of an extra; ``key`` is its hashable short form, so that the JSON is made once."""
@@ -249,65 +133,29 @@ class Recorder:
                 found = self._extras[key] = self.tables.extra(value)
         return found
 
-    def known_row(self, operation: int, target: int, location: int, outcome: int = 0, extra: int = NOTHING) -> int:
-        """A number for events that differ only in thread and time; ``log.put((number, now()))`` logs one of them.
+    def form(self, operation: int, location: int, outcome: int = 0, extra: int = NOTHING) -> int:
+        """The number of what the events of one operation at one place have in common."""
+        key = (operation, location, outcome, extra)
+        found = self._form_index.get(key)
+        if found is None:
+            found = self._new_form((0, operation, outcome, 0, location, extra, 0))
+            self._form_index[key] = found  # known to others only now that it is in the list
+        return found
 
-        A caller keeps the number: every call makes a new one.
-        """
+    def _new_form(self, row: Row) -> int:
         with self.tables_lock:
-            self._known.append((0, operation, outcome, target, location, extra, 0))
-            return len(self._known) - 1
+            self.forms.append(row)
+            number = len(self.forms) - 1
+            while self.forms[number] is not row:  # a signal handler or finalizer added one, too
+                number -= 1
+            return number
 
-    # Source locations.
-
-    def hidden(self, code: CodeType) -> bool:
-        """Is this code not shown: the standard library's, or ours?"""
-        return self._hidden(code)
-
-    def _hidden(self, code: CodeType) -> bool:
-        known = self._codes.get(id(code))
-        return (self._learn_code(code) if known is None else known) is _LIBRARY
-
-    def made_by_library(self, frame: FrameType | None) -> bool:
-        """Is the code that makes an object here the standard library's (or ours), for its own use?"""
-        while frame is not None and frame.f_code.co_filename.startswith("<string"):
-            frame = frame.f_back
-        return frame is None or self._hidden(frame.f_code)
-
-    def _learn_code(self, code: CodeType) -> dict[int, int]:
-        name = code.co_filename
-        # Generated code ("<string>": a dataclass's __init__) has no place to show; its caller has.
-        hidden = name.startswith("<") or is_library(name)
-        with self.tables_lock:
-            self._code_kept.append(code)  # keeps its id from being reused
-            return self._codes.setdefault(id(code), _LIBRARY if hidden else {})
-
-    def location(self, frame: FrameType | None) -> int:
-        """The index of the innermost place in the user's code, from ``frame`` outwards; -1 when there is none."""
-        codes = self._codes
-        while frame is not None:
-            code = frame.f_code
-            known = codes.get(id(code))
-            if known is None:
-                known = self._learn_code(code)
-            if known is not _LIBRARY:
-                found = known.get(frame.f_lasti)
-                if found is None:
-                    with self.tables_lock:
-                        found = known[frame.f_lasti] = self.tables.location(
-                            code.co_filename, frame.f_lineno, code.co_qualname
-                        )
-                return found
-            frame = frame.f_back
-        return NOTHING
-
-    def add_location(self, file: str, line: int, function: str) -> int:
-        """The index of a place that is not a frame's."""
-        with self.tables_lock:
-            return self.tables.location(file, line, function)
-
-    def place(self, index: int) -> Location | None:
-        return None if index == NOTHING else self.tables.locations[index]
+    def form_at(self, place: Place, operation: int, outcome: int = 0) -> int:
+        """:meth:`form` without an extra."""
+        found = place.forms.get(outcome << 8 | operation)
+        if found is None:
+            found = place.forms[outcome << 8 | operation] = self.form(operation, place.location, outcome)
+        return found
 
     # Writing.
 
@@ -324,69 +172,13 @@ class Recorder:
 
     def flush(self, *, everything: bool = False) -> None:
         """Write what was logged until now, in time order; ``everything`` also what seems to come from later."""
-        with self._writing:
-            if not self._closed:
-                self._flush(everything)
-
-    def _flush(self, everything: bool) -> None:
-        import numpy as np
-
-        horizon_ns = now() - self.origin_ns
-        parts: list[Any] = [self._late] if self._late_count else []
-        for log in tuple(self.logs):
-            parts += self._taken_out(log)
-        if not parts:
-            return
-        columns = np.concatenate(parts) if len(parts) > 1 else parts[0]
-        times = columns["time_ns"]
-        if not (times[1:] >= times[:-1]).all():
-            # Stable: each thread keeps its order, and what was late comes first.
-            columns = columns[np.argsort(times, kind="stable")]
-        ready = len(columns)
-        if not everything:
-            ready = int(np.searchsorted(columns["time_ns"], horizon_ns, side="right"))
-        self._late = columns[ready:]
-        self._late_count = len(self._late)
-        self.events += ready
-        if ready:
-            with self.tables_lock:
-                self._writer.append(columns[:ready])
-
-    def _taken_out(self, log: ThreadLog) -> Iterator[Any]:
-        """What a thread logged until now, as columns, removed from its lists."""
-        import numpy as np
-
-        count = len(log.rows)
-        if count:
-            values = np.fromiter(chain.from_iterable(log.rows[:count]), np.int64).reshape(-1, 7)
-            del log.rows[:count]
-            columns = np.empty(count, COLUMNS)
-            for number, (name, _) in enumerate(COLUMNS):
-                columns[name] = values[:, number]
-            columns["time_ns"] -= self.origin_ns
-            yield columns
-        count = len(log.stamped)
-        if count:
-            pairs = np.fromiter(log.stamped[:count], np.int64, count).reshape(-1, 2)
-            del log.stamped[:count]
-            # Made after the events were taken out: every row they speak of is known by now.
-            if self._known_table is None or len(self._known_table) < len(self._known):
-                self._known_table = np.array(self._known, COLUMNS)
-            columns = self._known_table.take(pairs[:, 0])
-            columns["thread"] = log.index
-            columns["time_ns"] = pairs[:, 1] - self.origin_ns
-            yield columns
+        self._file.flush(everything=everything)
 
     def close(self) -> None:
         """Write the rest and finish the file. Safe to call twice; does nothing in a forked child."""
         if not self.ours():
             return
-        with self._writing:
-            if self._closed:
-                return
-            self._flush(True)
-            self._closed = True
-            self._writer.close()
+        self._file.close()
         if self._stop.locked():
             self._stop.release()
 
@@ -396,10 +188,10 @@ class Recorder:
 
     def _abandon(self) -> None:
         """A forked child shares the file but not the writer: it must neither write nor collect."""
-        self._closed = True
-        for log in self.logs:
-            log.add = log.put = _discard
-        self.here.put = _discard  # the child's only thread
+        self._file.closed = True
+        for log in (*self.logs, self.here.log):
+            log.discard()
+        self.here.put = self.here.log.put  # of the child's only thread
 
     # Seen from outside.
 
@@ -425,12 +217,7 @@ class Recorder:
 
     def pending(self) -> int:
         """How many events there are, written or not: two equal answers mean that nothing happened in between."""
-        logged = sum(len(log.rows) + len(log.stamped) // 2 for log in tuple(self.logs))
-        return self.events + self._late_count + logged
-
-
-def _discard(row: Iterable[int]) -> None:
-    return
+        return self._file.count()
 
 
 def request(recorder: Recorder, log: ThreadLog, target: int, label: str, where: int, limited: bool) -> None:

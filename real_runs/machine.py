@@ -9,6 +9,8 @@ import os
 import platform
 import sys
 import sysconfig
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,10 +32,35 @@ def gil_optional() -> bool:
     return bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 
-def busy_seconds() -> float | None:
-    """Processor time that everybody has used on this machine since it started, stolen time included; None: unknown.
+def physical_cores(cores: Sequence[int]) -> list[list[int]]:
+    """``cores`` grouped by the physical core whose hardware threads they are, in the order given."""
+    groups: dict[str, list[int]] = {}
+    for core in cores:
+        path = Path(f"/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list")
+        try:
+            siblings = path.read_text(encoding="ascii").strip()
+        except OSError:
+            siblings = str(core)
+        groups.setdefault(siblings, []).append(core)
+    return list(groups.values())
 
-    In steps of 10 ms (``/proc/stat``, proc(5)).
+
+def unequal_cores(cores: Sequence[int]) -> bool:
+    """Does the kernel say that some of these processors are faster than others (big and little ones)?"""
+    for kind in ("cpu_capacity", "cpufreq/cpuinfo_max_freq"):
+        found: set[str] = set()
+        for core in cores:
+            with suppress(OSError):
+                found.add(Path(f"/sys/devices/system/cpu/cpu{core}/{kind}").read_text(encoding="ascii").strip())
+        if len(found) > 1:
+            return True
+    return False
+
+
+def processor_seconds() -> tuple[float, float] | None:
+    """What all programs have used of this machine's processors since it started, and what its host took; None: unknown.
+
+    Both in seconds, in steps of 10 ms (``/proc/stat``, proc(5)). The first includes the second ("stolen" time).
     """
     try:
         with open("/proc/stat", encoding="ascii") as file:
@@ -41,7 +68,32 @@ def busy_seconds() -> float | None:
     except (OSError, ValueError):
         return None
     user, nice, system, _, _, hard, soft, stolen = ticks
-    return (user + nice + system + hard + soft + stolen) / os.sysconf("SC_CLK_TCK")
+    a_second = os.sysconf("SC_CLK_TCK")
+    return (user + nice + system + hard + soft + stolen) / a_second, stolen / a_second
+
+
+def busy_seconds() -> float | None:
+    """The first of :func:`processor_seconds`."""
+    found = processor_seconds()
+    return None if found is None else found[0]
+
+
+def runnable_others() -> int | None:
+    """How many threads of this machine, the caller's left out, run or wait for a processor now; None: unknown."""
+    try:
+        with open("/proc/loadavg", encoding="ascii") as file:
+            return max(int(file.read().split()[3].partition("/")[0]) - 1, 0)
+    except (OSError, ValueError):
+        return None
+
+
+def memory_available_bytes() -> int | None:
+    """What programs can take without swapping (``MemAvailable``, proc(5)); None: unknown."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            return next(int(line.split()[1]) << 10 for line in file if line.startswith("MemAvailable:"))
+    except (OSError, ValueError, StopIteration):
+        return None
 
 
 def processor() -> str:

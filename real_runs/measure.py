@@ -8,42 +8,42 @@ from __future__ import annotations
 
 import os
 import random
-import subprocess
-import tempfile
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import msgspec
 
-from ..simcore.target import TargetError
-from .children import GRACE_SECONDS, Child, ending
+from .interpreter import Interpreter, this_interpreter
 from .machine import available_cores, gil_enabled, gil_optional
+from .rules import RULES, Circumstances, Rules, disturbances
+from .workers import Accident, StartError, Workers
 
 Status = Literal["ok", "failed", "crashed", "timeout"]
-RUN_DELAY_SHARE_MAX = 0.02
-"""A run is disturbed when its threads waited for a processor longer than this share of the processor time open to
-them (fixed in advance)."""
-OTHERS_SHARE_MAX = 0.10
-"""A run is disturbed, too, when other programs used more than this share of one core meanwhile."""
-OTHERS_NS_MIN = 30_000_000
-"""Below this nothing can be said: the kernel counts in steps of 10 ms on each core."""
 
 
 class Configuration(msgspec.Struct, frozen=True):
-    """What is measured: the target's parameters, the number of cores it may use, with the GIL or without."""
+    """What is measured: the target's parameters, the number of cores it may use, with the GIL or without.
+
+    ``pinned`` puts the i-th thread that the program starts on the i-th of its cores, round and round.
+    ``busy_threads`` is how many of its threads may compute at once; None: all that it starts, since the main thread
+    usually waits for them.
+    """
 
     params: dict[str, Any] = {}
     cores: int = 1
     gil: bool = True
+    pinned: bool = False
+    busy_threads: int | None = None
 
 
 class Sample(msgspec.Struct, frozen=True, omit_defaults=True):
     """One real run.
 
     ``seconds`` is wall time, ``cpu_seconds`` that of all threads, ``run_delay_seconds`` what its threads waited for a
-    processor, ``others_seconds`` the processor time of other programs meanwhile (None: unknown). ``disturbed`` says
-    that others took processor time from it. Waiting for a processor tells only when the run itself had no more threads
-    than cores (and one, since the main thread usually waits); what others used always tells.
+    processor, ``others_seconds`` the processor time of other programs meanwhile, ``stolen_seconds`` that of the host,
+    ``runnable_others`` the threads of others that were ready when it began (None: unknown). ``disturbed`` says that
+    others took processor time from it, ``why`` by which rules. ``time_in`` has the shares of all its threads' time as
+    the kernel counted them: running, ready (it waited for a processor) and waiting (for anything else).
     """
 
     block: int
@@ -55,6 +55,10 @@ class Sample(msgspec.Struct, frozen=True, omit_defaults=True):
     threads: int = 0
     disturbed: bool | None = None
     message: str = ""
+    stolen_seconds: float | None = None
+    runnable_others: int | None = None
+    why: list[str] = []
+    time_in: dict[str, float] | None = None
 
 
 class Measurement(msgspec.Struct, frozen=True):
@@ -67,9 +71,13 @@ class Measurement(msgspec.Struct, frozen=True):
         """The wall times of the runs that went well."""
         return [sample.seconds for sample in self.samples if sample.seconds is not None]
 
+    def clean(self) -> list[Sample]:
+        """Those of the runs that went well that are not known to be disturbed."""
+        return [sample for sample in self.samples if sample.seconds is not None and not sample.disturbed]
+
     def clean_seconds(self) -> list[float]:
-        """Those of them not known to be disturbed."""
-        return [sample.seconds for sample in self.samples if sample.seconds is not None and not sample.disturbed]
+        """Their wall times."""
+        return [sample.seconds for sample in self.clean() if sample.seconds is not None]
 
     def trouble(self) -> str:
         """What went wrong, in one line; empty when nothing did."""
@@ -83,14 +91,14 @@ class MeasureError(Exception):
     """Nothing can be measured as asked; the message says why and what to do."""
 
 
-def not_measurable(configuration: Configuration) -> str:
-    """Why this machine cannot measure a configuration; empty when it can."""
+def not_measurable(configuration: Configuration, interpreter: Interpreter | None = None) -> str:
+    """Why this machine, with that interpreter (by default this one), cannot measure a configuration; empty: it can."""
     cores = len(available_cores())
     if configuration.cores > cores:
         return f"this machine has {cores} core{'s' if cores > 1 else ''} to use"
-    if configuration.gil != gil_enabled() and not gil_optional():
-        return "this interpreter has a GIL; a free-threading build can measure without"
-    return ""
+    if interpreter is None:
+        interpreter = Interpreter("", (), gil_enabled(), gil_optional())
+    return interpreter.refusal(configuration.gil)
 
 
 def measure(
@@ -101,42 +109,46 @@ def measure(
     seed: int = 0,
     timeout_seconds: float = 60.0,
     argv: Sequence[str] = (),
+    interpreter: Interpreter | None = None,
+    rules: Rules = RULES,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Measurement]:
     """Run every configuration ``repeat`` times, after one discarded warm-up each; one result a configuration.
 
     The program is loaded once in a child process that waits for commands; a run that exceeds ``timeout_seconds``,
     crashes, or leaves threads behind costs that process, and the next run gets a new one. A configuration that
-    failed in its warm-up is run once more in each of the first two blocks and then given up. A configuration more than
-    half of whose runs were disturbed is run in up to ``repeat`` further blocks, until half are clean. ``progress`` is
-    called with the runs done and all runs.
+    failed in its warm-up is run once more in each of the first two blocks and then given up. A configuration that is
+    short of clean runs (the rules say how many, and never fewer than half) is run in further blocks, at most
+    ``repeat`` of them and as many as the rules allow. ``progress`` is called with the runs done and all runs.
 
     Raises:
         TargetError: the target cannot be found, read or called.
-        MeasureError: no repetitions, no time, or a configuration this machine cannot measure.
+        MeasureError: no repetitions, no time, a configuration this machine cannot measure, or a program that cannot
+            be loaded.
     """
     if repeat < 1:
         raise MeasureError(f"repeat is {repeat}; measure at least once")
     if not timeout_seconds > 0:
         raise MeasureError(f"the time limit of a run is {timeout_seconds!r} s; it must be more than 0")
     for configuration in configurations:
-        reason = not_measurable(configuration)
+        reason = not_measurable(configuration, interpreter)
         if reason:
             raise MeasureError(f"cannot measure cores={configuration.cores} gil={configuration.gil}: {reason}")
     generator = random.Random(seed)
     samples: list[list[Sample]] = [[] for _ in configurations]
-    total = len(configurations) * (repeat + 1)
+    total = len(configurations) * (repeat + rules.warm_up_blocks)
     done = 0
-    with _Workers(target, argv, timeout_seconds) as workers:
-        for block in range(-1, 2 * repeat):  # the block before the first is the warm-up
+    own_cores = available_cores()
+    with Workers(target, argv, timeout_seconds, interpreter or this_interpreter()) as workers:
+        for block in range(-rules.warm_up_blocks, repeat + min(repeat, rules.blocks_more)):
             order = list(range(len(configurations)))
             if block >= repeat:
-                order = [index for index in order if _mostly_disturbed(samples[index])]
+                order = [index for index in order if _short_of_clean(samples[index], min(rules.clean_min, repeat))]
                 total += len(order)
             generator.shuffle(order)
             for index in order:
                 if not _given_up(samples[index]):
-                    sample = workers.run(configurations[index], block)
+                    sample = _one_run(workers, configurations[index], own_cores, block, rules)
                     if block >= 0 or sample.status != "ok":
                         samples[index].append(sample)
                 done += 1
@@ -145,109 +157,74 @@ def measure(
     return [Measurement(*pair) for pair in zip(configurations, samples, strict=True)]
 
 
-def _mostly_disturbed(samples: list[Sample]) -> bool:
-    return 2 * sum(sample.disturbed is True for sample in samples) > len(samples)
+def _short_of_clean(samples: Sequence[Sample], clean_min: int) -> bool:
+    """Disturbed runs keep it from a verdict; failed ones would fail again."""
+    disturbed = sum(sample.disturbed is True for sample in samples)
+    clean = sum(sample.status == "ok" and not sample.disturbed for sample in samples)
+    return disturbed > 0 and (clean < clean_min or 2 * disturbed > len(samples))
 
 
 _FAILURES_MAX = 3
-_START_SECONDS = 30.0
-"""For an interpreter to start and the target to be compiled, on the slowest and busiest of machines."""
 
 
-def _given_up(samples: list[Sample]) -> bool:
+def _given_up(samples: Sequence[Sample]) -> bool:
     """A program that failed from the start, again and again, will not be right the next time."""
     return len(samples) >= _FAILURES_MAX and all(sample.status != "ok" for sample in samples)
 
 
-class _Workers:
-    """The child processes, one for each state of the GIL, made when first needed and again after each accident."""
-
-    def __init__(self, target: str, argv: Sequence[str], timeout_seconds: float) -> None:
-        self._job = {"kind": "measure", "target": target, "argv": list(argv)}
-        self._timeout_seconds = timeout_seconds
-        self._children: dict[bool, Child] = {}
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
-        self._cores = available_cores()
-
-    def __enter__(self) -> _Workers:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for child in self._children.values():
-            child.close()
-        self._complaints.close()
-
-    def run(self, configuration: Configuration, block: int) -> Sample:
-        child = self._children.get(configuration.gil)
-        if child is None:
-            child = self._children[configuration.gil] = self._start(configuration.gil)
-        told = child.tell({"parameters": configuration.params, "cores": self._cores[: configuration.cores]})
-        answer = child.answer(self._timeout_seconds) if told else None
-        if answer is None:
-            return self._lost(configuration.gil, child, block)
-        if answer["status"] == "usage":
-            raise TargetError(answer["message"])
-        if answer["status"] != "ok":
-            return Sample(block, "failed", message=answer["message"])
-        if answer["left_over"]:
-            self._drop(configuration.gil)
-        return _sample(block, answer, configuration.cores)
-
-    def _start(self, gil: bool) -> Child:
-        environment = {"PYTHON_GIL": "1" if gil else "0"} if gil_optional() else None
-        child = Child(
-            self._job,
-            commands=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,  # a program's output, repeated dozens of times, belongs nowhere
-            stderr=self._complaints,
-            environment=environment,
-        )
-        answer = child.answer(_START_SECONDS)
-        if answer is not None and answer["status"] == "ready":
-            return child
-        child.close()
-        if answer is not None:
-            raise TargetError(answer["message"])
-        raise MeasureError(f"the program could not be loaded: it {ending(child.process.returncode)}")
-
-    def _drop(self, gil: bool) -> None:
-        self._children.pop(gil).close()
-
-    def _lost(self, gil: bool, child: Child, block: int) -> Sample:
-        # A child that has closed its pipe is about to end; only one that neither answers nor ends took too long.
-        code = child.wait(0.0 if child.running() and not child.gone() else GRACE_SECONDS)
-        self._drop(gil)
-        if code is None:
-            limit = f"no end after {self._timeout_seconds:g} s (a deadlock, or too much work for the limit)"
-            return Sample(block, "timeout", message=limit)
-        return Sample(block, "crashed", message=f"the program {ending(code)}{self._last_words()}")
-
-    def _last_words(self) -> str:
-        size = self._complaints.seek(0, os.SEEK_END)
-        self._complaints.seek(max(size - 2000, 0))
-        lines = self._complaints.read().decode(errors="replace").strip().splitlines()
-        self._complaints.seek(0, os.SEEK_END)
-        return f": {lines[-1]}" if lines else ""
+def _one_run(
+    workers: Workers, configuration: Configuration, own_cores: Sequence[int], block: int, rules: Rules
+) -> Sample:
+    command = {
+        "parameters": configuration.params,
+        "cores": list(own_cores[: configuration.cores]),
+        "pinned": configuration.pinned,
+    }
+    try:
+        answer = workers.run(command, configuration.gil)
+    except StartError as error:
+        raise MeasureError(str(error)) from error
+    if isinstance(answer, Accident):
+        return Sample(block, cast(Status, answer.status), message=answer.message)
+    return sample_of(block, answer, configuration, rules)
 
 
-def _sample(block: int, answer: dict[str, Any], cores: int) -> Sample:
+def sample_of(block: int, answer: dict[str, Any], configuration: Configuration, rules: Rules = RULES) -> Sample:
+    """The facts about one run in seconds, judged by the rules."""
     wall: int = answer["wall_ns"]
-    delay: int | None = answer["run_delay_ns"]
     threads: int = answer["threads"]
-    others: int | None = answer["others_ns"]
-    disturbed = None
-    if delay is not None and threads <= cores + 1:
-        disturbed = delay > RUN_DELAY_SHARE_MAX * wall * min(threads, cores)
-    if others is not None:
-        disturbed = bool(disturbed) or others > max(OTHERS_SHARE_MAX * wall, OTHERS_NS_MIN)
+    busy = configuration.busy_threads
+    found = Circumstances(
+        seconds=wall / 1e9,
+        cores=configuration.cores,
+        processors=os.cpu_count() or configuration.cores,
+        busy_threads=max(threads - 1, 1) if busy is None else busy,
+        run_delay_seconds=_seconds(answer["run_delay_ns"]),
+        stolen_seconds=_seconds(answer.get("stolen_ns")),
+        others_seconds=_seconds(answer["others_ns"]),
+        runnable_others=answer.get("runnable_others"),
+    )
+    reasons = disturbances(found, rules)
     return Sample(
         block,
         "ok",
-        seconds=wall / 1e9,
+        seconds=found.seconds,
         cpu_seconds=answer["cpu_ns"] / 1e9,
-        run_delay_seconds=None if delay is None else delay / 1e9,
-        others_seconds=None if others is None else others / 1e9,
+        run_delay_seconds=found.run_delay_seconds,
+        others_seconds=found.others_seconds,
         threads=threads,
-        disturbed=disturbed,
+        disturbed=None if reasons is None else bool(reasons),
+        stolen_seconds=found.stolen_seconds,
+        runnable_others=found.runnable_others,
+        why=reasons or [],
+        time_in=_shares(answer.get("spent_ns")),
     )
+
+
+def _seconds(duration_ns: int | None) -> float | None:
+    return None if duration_ns is None else duration_ns / 1e9
+
+
+def _shares(spent_ns: dict[str, int] | None) -> dict[str, float] | None:
+    whole = sum(spent_ns.values()) if spent_ns else 0
+    return {state: round(spent / whole, 6) for state, spent in spent_ns.items()} if spent_ns and whole else None

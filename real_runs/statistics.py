@@ -6,6 +6,8 @@ Plain functions on sequences of numbers; they know nothing of programs, traces o
 from __future__ import annotations
 
 import math
+import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -106,11 +108,26 @@ def sign_right(
     intervals: Sequence[tuple[float, float]] | None = None,
     tolerance: float = 0.0,
 ) -> float | None:
-    """The share of pairs of configurations whose order was predicted right, as in Kendall's tau.
+    """The share of pairs of configurations whose order was predicted right, as in Kendall's tau; None when no pair
+    counts (:func:`directions`).
 
-    A pair counts when the measurements tell the two apart: they differ by more than the share ``tolerance`` of the
-    larger, and their intervals (when given) do not overlap. A predicted tie of such a pair is wrong. None when no
-    pair counts.
+    Raises:
+        ValueError: the sequences differ in length.
+    """
+    right, counted = directions(predicted, measured, intervals, tolerance)
+    return right / counted if counted else None
+
+
+def directions(
+    predicted: Sequence[float],
+    measured: Sequence[float],
+    intervals: Sequence[tuple[float, float]] | None = None,
+    tolerance: float = 0.0,
+) -> tuple[int, int]:
+    """How many pairs were predicted in the right order, and how many have one.
+
+    A pair has one when the measurements tell the two apart: they differ by more than the share ``tolerance`` of the
+    larger, and their intervals (when given) do not overlap. A predicted tie of such a pair is wrong.
 
     Raises:
         ValueError: the sequences differ in length.
@@ -125,7 +142,7 @@ def sign_right(
                 continue
             counted += 1
             right += (predicted[i] > predicted[j]) == (measured[i] > measured[j]) and predicted[i] != predicted[j]
-    return right / counted if counted else None
+    return right, counted
 
 
 def _overlap(one: tuple[float, float], other: tuple[float, float]) -> bool:
@@ -135,3 +152,71 @@ def _overlap(one: tuple[float, float], other: tuple[float, float]) -> bool:
 def largest_magnitude(values: Sequence[float]) -> float:
     """The largest absolute value; NaN when there is none."""
     return max((abs(value) for value in values), default=math.nan)
+
+
+def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """The rank correlation tau-b (Kendall 1945): 1 for one order, -1 for the opposite one; ties are corrected for.
+
+    None with fewer than two values, or when one of the sequences is all ties: there is no order to compare.
+
+    Raises:
+        ValueError: the sequences differ in length.
+    """
+    if len(first) != len(second):
+        raise ValueError(f"{len(first)} values cannot be ranked beside {len(second)}; give as many of each")
+    agreement = 0
+    for i in range(len(first)):
+        for j in range(i):
+            agreement += _sign(first[i] - first[j]) * _sign(second[i] - second[j])
+    pairs = _pairs(len(first))
+    apart_first, apart_second = pairs - _ties(first), pairs - _ties(second)
+    return agreement / math.sqrt(apart_first * apart_second) if apart_first and apart_second else None
+
+
+def _sign(value: float) -> int:
+    return (value > 0) - (value < 0)
+
+
+def _pairs(count: int) -> int:
+    return count * (count - 1) // 2
+
+
+def _ties(values: Sequence[float]) -> int:
+    """How many pairs are equal."""
+    return sum(_pairs(count) for count in Counter(values).values())
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The nearest-rank percentile: the smallest value that at least ``share`` of all do not exceed.
+
+    Raises:
+        ValueError: no values, or a share that is not above 0 and at most 1.
+    """
+    if not values:
+        raise ValueError("a percentile of no values is not defined; give at least one")
+    if not 0 < share <= 1:
+        raise ValueError(f"share is {share!r}; a percentile lies above 0 and at 1 at most, such as 0.9")
+    return float(sorted(values)[math.ceil(share * len(values)) - 1])
+
+
+def clustered_interval(
+    groups: Sequence[Sequence[float]], level: float = 0.95, seed: int = 0, resamples: int = RESAMPLES
+) -> tuple[float, float]:
+    """The bootstrap interval of the median of all values, with whole groups drawn instead of values.
+
+    Values of one group (the configurations of one workload) are not independent; an interval that drew them one by one
+    would be too narrow (Davison and Hinkley 1997, section 3.8).
+
+    Raises:
+        ValueError: no groups, an empty one, or a level that is not between 0 and 1.
+    """
+    if not groups or not all(groups):
+        raise ValueError("an interval needs at least one group, and values in each")
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level!r}; a confidence level lies between 0 and 1, such as 0.95")
+    generator = random.Random(seed)
+    medians = sorted(
+        median([value for group in generator.choices(groups, k=len(groups)) for value in group])
+        for _ in range(resamples)
+    )
+    return percentile(medians, (1 - level) / 2), percentile(medians, (1 + level) / 2)

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from ..simcore.prediction import PredictedRun, Prediction, UnfinishedRun
 from ..simcore.profile import Profile
+from .envelope import Belief
+from .interpreter import Interpreter
 from .machine import describe
 from .measure import Configuration, Measurement, Sample, measure, not_measurable
+from .profiles import doubts
+from .rules import RULES
+from .stability import measure_handover, stability
 from .statistics import Estimate, estimate, largest_magnitude, median, paired_ratio, relative_error, sign_right
-
-_INDIFFERENT = 0.02
-"""Configurations closer than this are equally good to whoever chooses between them: no direction to predict."""
+from .suite_result import Stability, Verdict
+from .suite_rows import evidence
 
 
 class ValidationRun(PredictedRun, frozen=True, omit_defaults=True, kw_only=True):
@@ -33,6 +37,10 @@ class ValidationRun(PredictedRun, frozen=True, omit_defaults=True, kw_only=True)
     predicted / measured - 1. ``noise_floor`` is what the error of predicting every second run from the others would
     be: no model can be asked to do better. ``measured_speedup`` is the paired ratio to the first measured
     configuration of the same GIL mode. ``note`` says why something is missing or doubtful.
+
+    ``verdict`` is ``bound only`` outside the accuracy envelope (``envelope_reason`` says why, ``bound_seconds`` what
+    the time cannot be below), ``no verdict`` with too few clean runs, else whether the prediction lies in the measured
+    interval widened by 5 %; empty for what was not measured.
     """
 
     measured_seconds: float | None = None
@@ -45,14 +53,18 @@ class ValidationRun(PredictedRun, frozen=True, omit_defaults=True, kw_only=True)
     noise_floor: float | None = None
     note: str = ""
     samples: list[Sample] = msgspec.field(default_factory=list[Sample])
+    verdict: Verdict | Literal[""] = ""
+    envelope_reason: str = ""
+    bound_seconds: float | None = None
 
 
 class ValidationResult(msgspec.Struct, kw_only=True):
     """The outcome of ``weft validate``.
 
-    ``error_median`` and ``error_max`` are magnitudes, ``error_bias`` is the median of the signed errors;
-    ``sign_right`` is the share of comparisons between configurations, told apart by the measurements (by more than 2 %
-    and the intervals), whose direction was predicted right. All are None when nothing could be compared.
+    Configurations outside the accuracy envelope are in none of the summaries. ``error_median`` and ``error_max`` are
+    magnitudes, ``error_bias`` is the median of the signed errors; ``sign_right`` is the share of comparisons between
+    configurations, told apart by the measurements (by more than 2 % and the intervals), whose direction was predicted
+    right. All are None when nothing could be compared.
     """
 
     schema: str = "weft.result/1"
@@ -79,6 +91,12 @@ class ValidationResult(msgspec.Struct, kw_only=True):
     """The machine the measurements were made on."""
     laws: dict[str, dict[str, Any]] = {}
     limits: list[str] = []
+    pinned: bool = False
+    """The i-th thread on the i-th core, instead of where the system puts it."""
+    rules: dict[str, Any] = {}
+    """What was fixed before the first real run."""
+    stability: Stability | None = None
+    """The machine's hand-over before and after; None: it was not looked at."""
 
 
 def validate(
@@ -91,11 +109,17 @@ def validate(
     argv: Sequence[str] = (),
     profile: Profile | None = None,
     version: str = "",
+    interpreter: Interpreter | None = None,
+    pinned: bool = False,
+    beliefs: Mapping[int, Belief] | None = None,
+    handover: Callable[[], float] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ValidationResult:
     """Measure every predicted configuration this machine can run, ``repeat`` times, and compare.
 
-    ``profile`` is the one the prediction was made with. ``progress`` is called with the real runs made and all of them.
+    ``profile`` is the one the prediction was made with, ``beliefs`` say by the number of a predicted run whether the
+    envelope holds it. ``handover`` measures the machine's hand-over, before and after the real runs. ``interpreter`` is
+    the Python of the real side, by default this one. ``progress`` is called with the real runs made and all of them.
 
     Raises:
         TargetError: the target cannot be found, read or called.
@@ -103,24 +127,30 @@ def validate(
     """
     begin = time.monotonic()
     seal = hashlib.sha256(msgspec.json.encode(prediction.runs, order="deterministic")).hexdigest()
-    reasons = [not_measurable(_configuration(run)) for run in prediction.runs]
+    reasons = [not_measurable(_configuration(run), interpreter) for run in prediction.runs]
     measurable = [run for run, reason in zip(prediction.runs, reasons, strict=True) if not reason]
+    limits = dict.fromkeys(prediction.limits)
+    before_ns = measure_handover(handover, limits)
     measurements = measure(
         target,
-        [_configuration(run) for run in measurable],
+        [_configuration(run, pinned) for run in measurable],
         repeat=repeat,
         seed=seed,
         timeout_seconds=timeout_seconds,
         argv=argv,
+        interpreter=interpreter,
         progress=progress,
     )
+    after_ns = measure_handover(handover, limits)
     found = iter(measurements)
     runs: list[ValidationRun] = []
-    for run, reason in zip(prediction.runs, reasons, strict=True):
+    for number, (run, reason) in enumerate(zip(prediction.runs, reasons, strict=True)):
         if reason:
-            runs.append(ValidationRun(**msgspec.structs.asdict(run), note=f"not measured here: {reason}"))
+            row = ValidationRun(**msgspec.structs.asdict(run), note=f"not measured here: {reason}")
         else:
-            runs.append(compare(run, next(found), _base(measurements, run.gil), seed))
+            row = compare(run, next(found), _base(measurements, run.gil), seed)
+        runs.append(_judged(row, (beliefs or {}).get(number), measured=not reason))
+    machine = _machine(interpreter)
     result = ValidationResult(
         weft=version,
         target=target,
@@ -131,16 +161,47 @@ def validate(
         unfinished=prediction.unfinished,
         prediction_sha256=seal,
         profile=_without_samples(profile),
-        machine=describe(),
+        machine=machine,
         laws=prediction.laws,
-        limits=prediction.limits,
+        limits=[*limits, *([] if profile is None else doubts(profile, machine))],
+        stability=stability(before_ns, after_ns, RULES),
+        pinned=pinned,
+        rules=RULES.published(),
     )
     _summarise(result)
     return result
 
 
-def _configuration(run: PredictedRun) -> Configuration:
-    return Configuration(run.params, run.cores, run.gil)
+def _configuration(run: PredictedRun, pinned: bool = False) -> Configuration:
+    return Configuration(run.params, run.cores, run.gil, pinned)
+
+
+def _machine(interpreter: Interpreter | None) -> dict[str, Any]:
+    if interpreter is None or interpreter.own:
+        return describe()
+    version = ".".join(map(str, interpreter.version))
+    return describe() | {
+        "python": version,
+        "implementation": interpreter.implementation,
+        "gil": interpreter.gil_enabled,
+    }
+
+
+def _judged(run: ValidationRun, belief: Belief | None, *, measured: bool) -> ValidationRun:
+    """With its verdict, and what to say outside the envelope."""
+    reason, bound = ("", None) if belief is None else (belief.reason, belief.bound_seconds)
+    verdict: Verdict | Literal[""] = "no verdict" if measured else ""
+    note = run.note
+    clean = sum(sample.status == "ok" and not sample.disturbed for sample in run.samples)
+    if reason:
+        verdict = "bound only"
+    elif run.measured_interval is not None and clean >= RULES.clean_min:
+        low, high = run.measured_interval
+        within = low * (1 - RULES.margin) <= run.seconds <= high * (1 + RULES.margin)
+        verdict = "right" if within else "wrong"
+    elif run.measured_seconds is not None and not note:
+        note = f"no verdict: {evidence(run.samples, RULES)}"
+    return msgspec.structs.replace(run, verdict=verdict, envelope_reason=reason, bound_seconds=bound, note=note)
 
 
 def _without_samples(profile: Profile | None) -> dict[str, Any]:
@@ -203,6 +264,7 @@ def _summarise(result: ValidationResult) -> None:
         (run.seconds, run.measured_seconds, run.measured_interval, run.error)
         for run in result.runs
         if run.measured_seconds is not None and run.measured_interval is not None and run.error is not None
+        if run.verdict != "bound only"
     ]
     if not compared:
         return
@@ -214,5 +276,5 @@ def _summarise(result: ValidationResult) -> None:
         [seconds for seconds, _, _, _ in compared],
         [measured for _, measured, _, _ in compared],
         [interval for _, _, interval, _ in compared],
-        _INDIFFERENT,
+        RULES.indifferent,
     )

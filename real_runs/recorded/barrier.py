@@ -5,14 +5,13 @@ Its phases are the real class's affair.
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable
 from typing import Any
 
 from ...simcore.trace import NOTHING, Op
-from ..log import now
-from .notes import Recording, note
+from ..thread_log import now
+from .notes import Recording, getframe, note
 
 RealBarrier = threading.Barrier
 
@@ -21,7 +20,7 @@ class Barrier(RealBarrier):
     """``threading.Barrier``, recorded: an ``arrive`` without its ``depart`` is a thread that waits there."""
 
     def __new__(cls, parties: int, action: Callable[[], None] | None = None, timeout: float | None = None) -> Any:
-        if cls is Barrier and Recording.recorder.made_by_library(sys._getframe(1)):
+        if cls is Barrier and Recording.recorder.places.made_by_library(getframe(1)):
             return RealBarrier(parties, action, timeout)
         return super().__new__(cls)
 
@@ -29,7 +28,7 @@ class Barrier(RealBarrier):
         super().__init__(parties, None if action is None else self._noted(action), timeout)
         self._recorder = Recording.recorder
         self._limited = timeout is not None
-        self._index = self._recorder.register_made(self, "Barrier", sys._getframe(1), capacity=parties)
+        self._index = self._recorder.register_made(self, "Barrier", getframe(1), capacity=parties)
 
     def _noted(self, action: Callable[[], None]) -> Callable[[], None]:
         """The action between two notes: it has seen all arrivals, and everybody leaves after it."""
@@ -44,7 +43,7 @@ class Barrier(RealBarrier):
     def wait(self, timeout: float | None = None) -> int:
         recorder = self._recorder
         log = recorder.here.log
-        where = recorder.location(sys._getframe(1))
+        where = recorder.places.location(getframe(1))
         log.add((log.index, Op.ARRIVE, 0, self._index, where, NOTHING, now()))
         log.waiting = timeout is None and not self._limited
         try:

@@ -5,18 +5,40 @@ It knows the recorded locks, and works on any other object that ``threading.Cond
 
 from __future__ import annotations
 
-import sys
+import _thread
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from ...simcore.trace import NOTHING, Op
-from ..log import ThreadLog, allocate_lock, now, request
-from .lock import Lock, RLock
-from .notes import Recording, note
+from ..log import request
+from ..thread_log import ThreadLog, now
+from .lock import RecordedLock, RLock
+from .notes import Marks, Recording, getframe
 
 RealCondition = threading.Condition
+
+
+class InnerCondition(RealCondition):
+    """The condition inside a semaphore or an event: entered by its lock's own methods, and quick when nobody waits.
+
+    ``with`` finds these methods in the slots; whoever looks for them on the class (``ExitStack``) does not, so it is
+    nothing to give to a program.
+    """
+
+    __slots__ = ("__enter__", "__exit__")
+    _waiters: deque[Any]
+
+    def __init__(self) -> None:
+        lock: Any = _thread.allocate_lock()
+        super().__init__(lock)
+        self.__enter__ = lock.__enter__
+        self.__exit__ = lock.__exit__
+
+    def notify(self, n: int = 1) -> None:
+        if self._waiters:
+            super().notify(n)
 
 
 class _Waiter:
@@ -25,7 +47,7 @@ class _Waiter:
     __slots__ = ("gate", "thread")
 
     def __init__(self, thread: int) -> None:
-        self.gate = allocate_lock()
+        self.gate = _thread.allocate_lock()
         self.gate.acquire()
         self.thread = thread
 
@@ -38,7 +60,7 @@ class Condition(RealCondition):
     _is_owned: Callable[[], bool]
 
     def __new__(cls, lock: Any = None) -> Any:
-        if cls is Condition and Recording.recorder.made_by_library(sys._getframe(1)):
+        if cls is Condition and Recording.recorder.places.made_by_library(getframe(1)):
             return RealCondition(lock)
         return super().__new__(cls)
 
@@ -48,15 +70,20 @@ class Condition(RealCondition):
             lock = object.__new__(RLock)  # RLock() is a real one here: this module is none of the user's
             lock.__init__()
         super().__init__(lock)
-        part_of = lock._index if isinstance(lock, Lock) else NOTHING
-        self._index = self._recorder.register_made(self, "Condition", sys._getframe(1), part_of=part_of)
+        part_of = lock._index if isinstance(lock, RecordedLock) else NOTHING
+        self._index = self._recorder.register_made(self, "Condition", getframe(1), part_of=part_of)
+        self._lock_is_recorded = isinstance(lock, RecordedLock)
+        self._vain_notifies = Marks(self._recorder, Op.NOTIFY, self._index)
+
+    def __enter__(self) -> bool:
+        return self._lock.__enter__(2) if self._lock_is_recorded else self._lock.__enter__()
 
     def wait(self, timeout: float | None = None) -> bool:
         if not self._is_owned():
             raise RuntimeError("cannot wait on un-acquired lock")
         recorder = self._recorder
         log = recorder.here.log
-        where = recorder.location(sys._getframe(1))
+        where = recorder.places.location(getframe(1))
         waiter = _Waiter(log.index)
         self._waiters.append(waiter)
         log.add((log.index, Op.WAIT, 0, self._index, where, NOTHING, now()))
@@ -79,7 +106,7 @@ class Condition(RealCondition):
 
     def _take_back(self, saved: Any, log: ThreadLog, where: int) -> None:
         lock = self._lock
-        if not isinstance(lock, Lock):
+        if not isinstance(lock, RecordedLock):
             self._acquire_restore(saved)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
             return
         if not lock._retake(saved, False):
@@ -93,16 +120,21 @@ class Condition(RealCondition):
     def notify(self, n: int = 1) -> None:
         if not self._is_owned():
             raise RuntimeError("cannot notify on un-acquired lock")
+        frame = getframe(1)
         time_ns = now()
-        chosen: list[int] = []
+        recorder = self._recorder
         waiters = self._waiters
+        if not waiters:
+            recorder.here.put((self._vain_notifies.at(frame), time_ns))
+            return
+        chosen: list[int] = []
         while waiters and len(chosen) < n:
             waiter = waiters.popleft()
             chosen.append(waiter.thread)
             waiter.gate.release()
-        recorder = self._recorder
-        extra = recorder.extra(tuple(chosen), {"woken": chosen}) if chosen else NOTHING
-        note(recorder, Op.NOTIFY, self._index, time_ns, len(chosen), extra)
+        extra = recorder.extra(("woken", *chosen), {"woken": chosen}) if chosen else NOTHING
+        log, where = recorder.here.log, recorder.places.location(frame)
+        log.add((log.index, Op.NOTIFY, len(chosen), self._index, where, extra, time_ns))
 
     def notify_all(self) -> None:
         self.notify(len(self._waiters))

@@ -6,13 +6,13 @@ Pool workers are ordinary recorded threads; a future knows its pool only as the 
 from __future__ import annotations
 
 import concurrent.futures
-import sys
 from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
 from ...simcore.trace import NOTHING, Op
-from ..log import Recorder, ThreadLog, now, request
-from .notes import Recording, note
+from ..log import Recorder, request
+from ..thread_log import ThreadLog, now
+from .notes import Recording, getframe, note
 
 RealFuture = concurrent.futures.Future
 RealThreadPoolExecutor = concurrent.futures.ThreadPoolExecutor
@@ -27,7 +27,7 @@ class Future(RealFuture):  # pyright: ignore[reportMissingTypeArgument]
         super().__init__()
         self._recorder = recorder = Recording.recorder
         pool = recorder.here.log.pool
-        self._index = recorder.register_made(self, "Future", sys._getframe(1), part_of=pool)
+        self._index = recorder.register_made(self, "Future", getframe(1), part_of=pool)
 
     def set_running_or_notify_cancel(self) -> bool:
         runs = super().set_running_or_notify_cancel()
@@ -47,9 +47,9 @@ class Future(RealFuture):  # pyright: ignore[reportMissingTypeArgument]
         self._was_set(time_ns, 1)
 
     def _was_set(self, time_ns: int, failed: int) -> None:
-        log = self._recorder.here.log
-        where = self._recorder.location(sys._getframe(2))
-        log.add((log.index, Op.SET, failed, self._index, where, NOTHING, time_ns))
+        recorder = self._recorder
+        note(recorder, Op.SET, self._index, time_ns, failed, depth=3)
+        log = recorder.here.log
         log.idle = log.worker
 
     def result(self, timeout: float | None = None) -> Any:
@@ -61,7 +61,7 @@ class Future(RealFuture):  # pyright: ignore[reportMissingTypeArgument]
     def _await(self, really: Callable[[float | None], Any], timeout: float | None, label: str) -> Any:
         recorder = self._recorder
         log = recorder.here.log
-        where = recorder.location(sys._getframe(2))
+        where = recorder.places.location(getframe(2))
         if not self.done():
             request(recorder, log, self._index, label, where, timeout is not None)
         try:
@@ -86,7 +86,7 @@ class ThreadPoolExecutor(RealThreadPoolExecutor):
         super().__init__(max_workers, *args, **kwargs)
         self._recorder = Recording.recorder
         workers: int = getattr(self, "_max_workers", max_workers or 0)
-        self._index = self._recorder.register_made(self, "ThreadPoolExecutor", sys._getframe(1), capacity=workers)
+        self._index = self._recorder.register_made(self, "ThreadPoolExecutor", getframe(1), capacity=workers)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         log = self._recorder.here.log
@@ -112,14 +112,14 @@ def _await_one(
     waiting = [future for future in futures if isinstance(future, Future) and not future.done()]
     if waiting:
         first = min(waiting, key=lambda future: future._index)
-        request(recorder, log, first._index, label, recorder.location(frame), limited)
+        request(recorder, log, first._index, label, recorder.places.location(frame), limited)
 
 
 def wait(fs: Iterable[Any], timeout: float | None = None, return_when: str = concurrent.futures.ALL_COMPLETED) -> Any:
     recorder = Recording.recorder
     log = recorder.here.log
     futures = set(fs)
-    frame = sys._getframe(1)
+    frame = getframe(1)
     unfinished = [future for future in futures if not future.done()]
     enough = return_when != concurrent.futures.ALL_COMPLETED and len(unfinished) < len(futures)
     if unfinished and not enough:
@@ -128,7 +128,7 @@ def wait(fs: Iterable[Any], timeout: float | None = None, return_when: str = con
         result = real_wait(futures, timeout, return_when)
     finally:
         log.waiting = False
-    where = recorder.location(frame)
+    where = recorder.places.location(frame)
     for future in sorted((item for item in result.done if isinstance(item, Future)), key=lambda item: item._index):
         log.add((log.index, Op.RESULT, 1, future._index, where, NOTHING, now()))
     return result
@@ -140,7 +140,7 @@ def as_completed(fs: Iterable[Any], timeout: float | None = None) -> Generator[A
     completed = real_as_completed(left.copy(), timeout)
     while True:
         log = recorder.here.log
-        frame = sys._getframe(1)
+        frame = getframe(1)
         if left and not any(future.done() for future in left):
             _await_one(log, recorder, left, "as_completed", frame, timeout is not None)
         try:
@@ -151,7 +151,7 @@ def as_completed(fs: Iterable[Any], timeout: float | None = None) -> Generator[A
             return
         left.discard(future)
         if isinstance(future, Future):
-            log.add((log.index, Op.RESULT, 1, future._index, recorder.location(frame), NOTHING, now()))
+            log.add((log.index, Op.RESULT, 1, future._index, recorder.places.location(frame), NOTHING, now()))
         last = [future]
         del future, frame  # as in the original: once yielded it is nobody's here any more
         yield last.pop()

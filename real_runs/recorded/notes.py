@@ -1,4 +1,4 @@
-"""What the recording versions share: the recorder they write to, and one note.
+"""What the recording versions share: the recorder they write to, and how an event gets its mark.
 
 Nothing here knows an object or an operation in particular.
 """
@@ -6,12 +6,17 @@ Nothing here knows an object or an operation in particular.
 from __future__ import annotations
 
 import sys
+from types import CodeType, FrameType
 
-from ...simcore.trace import NOTHING, Op
 from ..log import Recorder
+from ..places import Place
+from ..thread_log import FORM_BITS
 
-# Plain integers: an IntEnum member is a little slower to build a row from and to convert to a column.
-ACQUIRE, ACQUIRE_FAILED, RELEASE = int(Op.ACQUIRE), int(Op.ACQUIRE_FAILED), int(Op.RELEASE)
+getframe = sys._getframe
+Known = tuple[CodeType | None, int, int, int]
+"""An instruction (code and offset), the mark of the operation there, and the mark of the one that ends it."""
+_FURTHER_OUT: Known = (None, -1, 0, 0)
+"""Stands for instructions of the library's: their caller's count."""
 
 
 class Recording:
@@ -20,7 +25,61 @@ class Recording:
     recorder: Recorder
 
 
-def note(recorder: Recorder, operation: Op, target: int, time_ns: int, outcome: int = 0, extra: int = NOTHING) -> None:
-    """One event of the calling thread, placed at the innermost user frame outside the function that calls this."""
-    log = recorder.here.log
-    log.add((log.index, operation, outcome, target, recorder.location(sys._getframe(2)), extra, time_ns))
+class Marks:
+    """The marks of one operation on one object, by the instruction that it is called from.
+
+    ``last`` is that of the last call. It is looked at first: by :meth:`at`, and by callers so frequent that they do this
+    themselves. ``end`` is the operation that ends what this one begins and has its place: the release of a ``with``.
+    """
+
+    __slots__ = ("_end", "_known", "_operation", "_outcome", "_recorder", "_target", "last")
+
+    def __init__(
+        self, recorder: Recorder, operation: int, target: int, *, outcome: int = 0, end: int | None = None
+    ) -> None:
+        self._recorder = recorder
+        self._operation = operation
+        self._end = operation if end is None else end
+        self._target = target << FORM_BITS
+        self._outcome = outcome
+        self._known: dict[int, Known] = {}
+        # Replaced whole: threads that come here at once find the parts of one place.
+        self.last = _FURTHER_OUT
+
+    def at(self, frame: FrameType) -> int:
+        """The mark for the innermost place in the user's code, from ``frame`` outwards."""
+        code, lasti, mark, _ = self.last
+        if frame.f_lasti == lasti and frame.f_code is code:
+            return mark
+        return self.elsewhere(frame)
+
+    def elsewhere(self, frame: FrameType) -> int:
+        """:meth:`at` another place than last time; called through the library every time counts as another place."""
+        known = self._known
+        outer: FrameType | None = frame
+        while outer is not None:
+            # The address of code that is kept (Places), plus an offset in it, is of one instruction only.
+            found = known.get(id(outer.f_code) + outer.f_lasti) or self._learn(outer)
+            if found is not _FURTHER_OUT:
+                self.last = found
+                return found[2]
+            outer = outer.f_back
+        self.last = self._marks(self._recorder.places.nowhere, None, -1)
+        return self.last[2]
+
+    def _learn(self, frame: FrameType) -> Known:
+        places, code = self._recorder.places, frame.f_code
+        known = _FURTHER_OUT if places.hidden(code) else self._marks(places.at(frame), code, frame.f_lasti)
+        self._known[id(code) + frame.f_lasti] = known
+        return known
+
+    def _marks(self, place: Place, code: CodeType | None, lasti: int) -> Known:
+        form_at, target = self._recorder.form_at, self._target
+        mark = target | form_at(place, self._operation, self._outcome)
+        return code, lasti, mark, target | form_at(place, self._end)
+
+
+def note(recorder: Recorder, operation: int, target: int, time_ns: int, outcome: int = 0, *, depth: int = 2) -> None:
+    """One event of the calling thread, placed in the user's code outside so many of our functions, this one included."""
+    form = recorder.form_at(recorder.places.at(getframe(depth)), operation, outcome)
+    recorder.here.put((target << FORM_BITS | form, time_ns))

@@ -17,17 +17,19 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
+from ...simcore import device_wait as _device_wait
 from ...simcore import work as _work
 from ..log import Recorder
 from .barrier import Barrier
-from .clock import sleep, work
+from .clock import io, sleep, work
 from .condition import Condition
 from .event import Event
 from .futures import Future, ThreadPoolExecutor, as_completed, wait
 from .lock import Lock, RLock
 from .notes import Recording
-from .queues import LifoQueue, PriorityQueue, Queue, SimpleQueue
+from .queues import LifoQueue, PriorityQueue, Queue
 from .semaphore import BoundedSemaphore, Semaphore
+from .simple_queue import SimpleQueue
 from .thread import cancel, join, start
 
 
@@ -52,14 +54,15 @@ def _replacements() -> list[tuple[Any, str, Any]]:
         (queue, "SimpleQueue", SimpleQueue),
         (time, "sleep", sleep),
         (_work, "work", work),
+        (_device_wait, "io", io),
     ]
     for package in (concurrent.futures, concurrent.futures._base):
         table += [(package, "Future", Future), (package, "wait", wait), (package, "as_completed", as_completed)]
     for package in (concurrent.futures, concurrent.futures.thread):
         table.append((package, "ThreadPoolExecutor", ThreadPoolExecutor))
     face = sys.modules.get("weft")
-    if face is not None and "work" in vars(face):
-        table.append((face, "work", work))
+    if face is not None:
+        table += [(face, name, value) for name, value in (("work", work), ("io", io)) if name in vars(face)]
     return table
 
 

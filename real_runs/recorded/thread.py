@@ -6,14 +6,14 @@ The class itself stays the real one, so that a program's subclasses and ``isinst
 from __future__ import annotations
 
 import concurrent.futures.thread
-import sys
 import threading
 from typing import Any
 
 from ...simcore.recorder import failure_lines, failure_place
 from ...simcore.trace import NOTHING, Op
-from ..log import Recorder, ThreadLog, now, request
-from .notes import Recording, note
+from ..log import Recorder, request
+from ..thread_log import ThreadLog, now
+from .notes import Recording, getframe, note
 
 real_start = threading.Thread.start
 real_join = threading.Thread.join
@@ -35,7 +35,7 @@ def start(self: threading.Thread) -> None:
     if not getattr(self, "_initialized", False) or self.ident is not None:
         return real_start(self)  # raises what the real one raises
     log = recorder.here.log
-    where = recorder.location(sys._getframe(1))
+    where = recorder.places.location(getframe(1))
     recorder.thread_started()
     index, target = recorder.register_thread(self.name, log.index, self.daemon, where)
     self._weft_recorded = (recorder, index, target)  # pyright: ignore[reportAttributeAccessIssue]
@@ -85,7 +85,7 @@ def note_failure(recorder: Recorder, log: ThreadLog, target: int, error: BaseExc
         "assertion": isinstance(error, AssertionError),
         "traceback": failure_lines(error),
     }
-    where = NOTHING if place is None else recorder.add_location(*place)
+    where = NOTHING if place is None else recorder.places.add(*place)
     log.add((log.index, Op.FAIL, 0, target, where, recorder.extra((id(error), now()), values), now()))
 
 
@@ -94,7 +94,7 @@ def join(self: threading.Thread, timeout: float | None = None) -> None:
     if not getattr(self, "_initialized", False) or self.ident is None or self is threading.current_thread():
         return real_join(self, timeout)  # raises what the real one raises
     log = recorder.here.log
-    where = recorder.location(sys._getframe(1))
+    where = recorder.places.location(getframe(1))
     target = thread_row(recorder, self)[1]
     if self.is_alive():
         request(recorder, log, target, "join", where, timeout is not None)

@@ -18,11 +18,11 @@ def job(target: str) -> dict[str, object]:
 
 def test_answers_and_commands(program: Program) -> None:
     with Child(job(program("x = 1\n")), commands=True, stdin=subprocess.DEVNULL) as child:
-        assert child.answer(20) == {"status": "ready"}
+        assert child.answer(120) == {"status": "ready"}
         assert child.answer(0) is None
         assert not child.gone()
         assert child.tell({"parameters": {}, "cores": [0]})
-        answer = child.answer(20)
+        answer = child.answer(120)
         assert answer is not None
         assert answer["status"] == "ok"
         process = child.process
@@ -31,10 +31,10 @@ def test_answers_and_commands(program: Program) -> None:
 
 def test_a_dead_child_gives_no_answer_and_takes_no_command(program: Program) -> None:
     with Child(job(program("import os; os._exit(5)\n")), commands=True, stdin=subprocess.DEVNULL) as child:
-        assert child.answer(20) == {"status": "ready"}
+        assert child.answer(120) == {"status": "ready"}
         child.tell({"parameters": {}, "cores": [0]})
-        assert child.answer(20) is None
-        assert child.wait(5) == 5
+        assert child.answer(120) is None
+        assert child.wait(120) == 5
         assert child.gone()
         assert not child.tell({})
 
@@ -42,11 +42,11 @@ def test_a_dead_child_gives_no_answer_and_takes_no_command(program: Program) -> 
 def test_leaving_kills_what_still_runs(program: Program) -> None:
     begin = time.monotonic()
     with Child(job(program("while True: pass\n")), commands=True, stdin=subprocess.DEVNULL) as child:
-        child.answer(20)
+        child.answer(120)
         child.tell({"parameters": {}, "cores": [0]})
         process = child.process
     assert process.returncode == -9
-    assert time.monotonic() - begin < 20
+    assert time.monotonic() - begin < 120
 
 
 def test_the_program_finds_neither_us_nor_the_current_folder_by_accident(program: Program) -> None:
@@ -55,9 +55,9 @@ def test_the_program_finds_neither_us_nor_the_current_folder_by_accident(program
     done = subprocess.run([sys.executable, target], check=False)
     assert done.returncode == 0
     with Child(job(target), commands=True, stdin=subprocess.DEVNULL) as child:
-        child.answer(20)
+        child.answer(120)
         child.tell({"parameters": {}, "cores": [0]})
-        answer = child.answer(20)
+        answer = child.answer(120)
         assert answer is not None
         assert answer["status"] == "ok", answer
 

@@ -1,4 +1,4 @@
-"""The log's two ways in: rows, and numbers of known rows with a time; and that frequent events keep their places."""
+"""The log: kept marks and single rows come out alike, and frequent events keep their places."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from weft.real_runs.log import Recorder, now
-from weft.simcore.trace import NOTHING, Header, Op, Trace, load
+from weft.real_runs.log import Recorder
+from weft.real_runs.thread_log import FORM_BITS, now
+from weft.simcore.trace import NOTHING, Header, ObjectInfo, Op, Trace, load
 
 Recorded = Callable[[Callable[[], object]], Trace]
 
@@ -26,21 +27,21 @@ def lines_of(trace: Trace) -> list[tuple[str, int]]:
     return [(operation, line - first) for operation, line in rows]
 
 
-def test_both_ways_in_come_out_in_order_of_time(tmp_path: Path) -> None:
+def test_kept_marks_and_single_rows_come_out_in_order_of_time(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "log.weft", Header("test", "real"))
     log = recorder.main
-    place = recorder.add_location("prog.py", 3, "main")
-    target = recorder.register("Lock", "lock", place)
-    taken = recorder.known_row(Op.ACQUIRE, target, place)
+    place = recorder.places.add("prog.py", 3, "main")
+    target = recorder.register(ObjectInfo("Lock", "lock", place))
+    taken = target << FORM_BITS | recorder.form(Op.ACQUIRE, place)
     extra = recorder.extra("why", {"why": "test"})
-    given = recorder.known_row(Op.RELEASE, target, place, outcome=2, extra=extra)
+    given = target << FORM_BITS | recorder.form(Op.RELEASE, place, outcome=2, extra=extra)
     start = now()
     log.put((taken, start))
     log.add((log.index, Op.REQUEST, 1, target, place, NOTHING, start + 1))
     log.put((given, start + 2))
     assert recorder.pending() == 3
     recorder.flush()
-    later = recorder.known_row(Op.ACQUIRE, target, NOTHING)
+    later = target << FORM_BITS | recorder.form(Op.ACQUIRE, NOTHING)
     log.put((later, start + 3))
     recorder.close()
     assert recorder.pending() == 4
@@ -119,3 +120,35 @@ def test_many_places_and_threads_lose_nothing(recorded: Recorded) -> None:
     trace = recorded(body)
     operations = [operation for operation, _ in lines_of(trace) if operation != "request"]
     assert operations == ["acquire", "release"] * 4000
+
+
+def test_events_that_no_code_of_the_users_called_have_no_place(tmp_path: Path) -> None:
+    """In every recording anew: what one recorder knows of them is nothing to the next."""
+    for operations in ([Op.SET], [Op.CLEAR, Op.SET]):
+        recorder = Recorder(tmp_path / "log.weft", Header("test", "real"))
+        for operation in operations:
+            form = recorder.form_at(recorder.places.at(None), operation)
+            recorder.here.put((NOTHING << FORM_BITS | form, now()))
+        recorder.close()
+        assert [(event.operation, event.location) for event in load(tmp_path / "log.weft")] == [
+            (operation, NOTHING) for operation in operations
+        ]
+
+
+def test_forms_are_numbered_once_whoever_asks(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "log.weft", Header("test", "real"))
+    asked = [(operation, location, outcome) for operation in Op for location in range(3) for outcome in range(3)]
+    found: list[list[int]] = []
+
+    def body() -> None:
+        found.append([recorder.form(*row) for row in asked])
+
+    threads = [threading.Thread(target=body) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for numbers in found:
+        rows = [recorder.forms[number] for number in numbers]
+        assert [(row[1], row[4], row[2]) for row in rows] == asked
+    recorder.close()

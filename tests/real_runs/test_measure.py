@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from weft.real_runs import machine
 from weft.real_runs import measure as module
-from weft.real_runs.measure import Configuration, MeasureError, Sample, measure, not_measurable
+from weft.real_runs.measure import Configuration, MeasureError, Sample, measure, not_measurable, sample_of
 from weft.simcore.target import TargetError
 
 Program = Callable[[str], str]
@@ -150,23 +152,144 @@ def test_others_on_the_same_core_are_noticed(program: Program) -> None:
     assert result.clean_seconds() == []
 
 
-def test_more_threads_than_cores_make_no_verdict_on_disturbance() -> None:
-    answer = {"wall_ns": 100, "cpu_ns": 100, "run_delay_ns": 50, "others_ns": None, "threads": 9}
-    assert module._sample(0, answer, 2).disturbed is None
-    assert module._sample(0, {**answer, "threads": 3}, 2).disturbed is True
-    assert module._sample(0, {**answer, "threads": 3, "run_delay_ns": 4}, 2).disturbed is False
-    assert module._sample(0, {**answer, "run_delay_ns": None}, 9).disturbed is None
+ANSWER: dict[str, Any] = {"wall_ns": 10**9, "cpu_ns": 10**9, "run_delay_ns": 0, "others_ns": None, "threads": 3}
 
 
-def test_what_other_programs_used_tells_for_any_number_of_threads() -> None:
-    wall = 1_000_000_000
-    answer = {"wall_ns": wall, "cpu_ns": wall, "run_delay_ns": wall // 2, "threads": 9}
-    assert module._sample(0, {**answer, "others_ns": wall // 20}, 2).disturbed is False
-    assert module._sample(0, {**answer, "others_ns": wall // 5}, 2).disturbed is True
-    short = {**answer, "wall_ns": 1_000_000, "run_delay_ns": 0}
-    assert module._sample(0, {**short, "others_ns": 20_000_000}, 2).disturbed is False, (
-        "two steps of the kernel's clock"
-    )
+def test_an_answer_becomes_a_sample_in_seconds() -> None:
+    answer = {
+        **ANSWER,
+        "run_delay_ns": 5_000_000,
+        "others_ns": 20_000_000,
+        "stolen_ns": 0,
+        "runnable_others": 1,
+        "spent_ns": {"running": 600, "ready": 100, "waiting": 300},
+    }
+    sample = sample_of(4, answer, Configuration(cores=2))
+    assert (sample.block, sample.status, sample.seconds, sample.cpu_seconds) == (4, "ok", 1.0, 1.0)
+    assert (sample.run_delay_seconds, sample.others_seconds, sample.stolen_seconds) == (0.005, 0.02, 0.0)
+    assert (sample.threads, sample.runnable_others, sample.disturbed, sample.why) == (3, 1, False, [])
+    assert sample.time_in == {"running": 0.6, "ready": 0.1, "waiting": 0.3}
+
+
+@pytest.mark.parametrize(
+    ("changed", "cores", "busy", "disturbed"),
+    [
+        ({}, 2, None, False),
+        ({"run_delay_ns": 50_000_000}, 2, None, True),
+        ({"run_delay_ns": 50_000_000, "threads": 9}, 2, None, None),
+        ({"run_delay_ns": 50_000_000, "threads": 9}, 2, 2, True),
+        ({"run_delay_ns": 50_000_000}, 2, 3, None),
+        ({"run_delay_ns": None}, 2, None, None),
+    ],
+)
+def test_run_delay_tells_while_every_busy_thread_has_a_core(
+    changed: dict[str, Any], cores: int, busy: int | None, disturbed: bool | None
+) -> None:
+    assert sample_of(0, {**ANSWER, **changed}, Configuration(cores=cores, busy_threads=busy)).disturbed is disturbed
+
+
+def test_what_disturbed_a_run_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    answer = {**ANSWER, "run_delay_ns": 100_000_000, "others_ns": 10**9, "stolen_ns": 30_000_000, "runnable_others": 9}
+    why = sample_of(0, answer, Configuration(cores=2)).why
+    assert why == [
+        "waited for a processor 5.0 % of the time",
+        "the host took 1.5 % of the processors",
+        "others used 1.0 processors",
+        "9 threads of others were ready to run",
+    ]
+
+
+def run(status: str = "ok", disturbed: bool = False) -> Sample:
+    return Sample(0, cast(Any, status), seconds=1.0 if status == "ok" else None, disturbed=disturbed)
+
+
+@pytest.mark.parametrize(
+    ("samples", "short"),
+    [
+        ([run()] * 10, False),
+        ([run()] * 10 + [run(disturbed=True)] * 10, False),
+        ([run()] * 10 + [run(disturbed=True)] * 11, True),
+        ([run()] * 9 + [run(disturbed=True)], True),
+        ([run()] * 4, False),
+        ([run("failed")] * 20, False),
+        ([], False),
+    ],
+)
+def test_further_blocks_are_for_those_that_were_disturbed(samples: list[Sample], short: bool) -> None:
+    assert module._short_of_clean(samples, 10) is short
+
+
+class FakeWorkers:
+    """Stands for the child processes: each run is disturbed or not as listed, then never again."""
+
+    def __init__(self, disturbed: list[bool]) -> None:
+        self.disturbed = disturbed
+        self.commands: list[dict[str, Any]] = []
+
+    def __enter__(self) -> FakeWorkers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def run(self, command: dict[str, Any], gil: bool) -> dict[str, Any]:
+        self.commands.append(command)
+        bad = self.disturbed.pop(0) if self.disturbed else False
+        return {**ANSWER, "others_ns": 10**9 if bad else 0}
+
+
+@pytest.mark.parametrize(("disturbed", "runs"), [([], 4), ([True] * 3, 7), ([True] * 99, 8)])
+def test_blocks_are_added_until_enough_are_clean(
+    monkeypatch: pytest.MonkeyPatch, disturbed: list[bool], runs: int
+) -> None:
+    workers = FakeWorkers([False, *disturbed])  # the warm-up first
+    monkeypatch.setattr(module, "Workers", lambda *_: workers)
+    (result,) = measure("t", [Configuration({"a": 1}, pinned=True)], repeat=4)
+    assert len(result.samples) == runs
+    assert len(workers.commands) == runs + 1
+    assert workers.commands[0] == {"parameters": {"a": 1}, "cores": machine.available_cores()[:1], "pinned": True}
+
+
+@pytest.mark.slow
+def test_threads_are_pinned_in_the_order_they_start(program: Program, tmp_path: Path) -> None:
+    seen = tmp_path / "cores.txt"
+    source = f"""
+import os, threading
+def body(number):
+    with open({str(seen)!r}, "a") as file:
+        file.write(f"{{number}}:{{sorted(os.sched_getaffinity(0))}};")
+def main():
+    for number in range(3):
+        thread = threading.Thread(target=body, args=(number,))
+        thread.start()
+        thread.join()
+"""
+    cores = machine.available_cores()[:2]
+    for pinned in (False, True):
+        seen.unlink(missing_ok=True)
+        configuration = Configuration(cores=len(cores), pinned=pinned)
+        (result,) = measure(program(source) + ":main", [configuration], repeat=1, timeout_seconds=20)
+        expected = [[cores[number % len(cores)]] if pinned else cores for number in range(3)]
+        once = "".join(f"{number}:{places};" for number, places in enumerate(expected))
+        assert seen.read_text() == once * (1 + len(result.samples))
+
+
+def test_the_kernel_says_where_the_time_went(program: Program) -> None:
+    source = """
+import threading, time
+def main():
+    threads = [threading.Thread(target=time.sleep, args=(0.05,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+"""
+    (result,) = measure(program(source) + ":main", [Configuration()], repeat=1, timeout_seconds=20)
+    time_in = result.samples[0].time_in
+    assert time_in is not None
+    assert sum(time_in.values()) == pytest.approx(1, abs=1e-4)
+    assert time_in["waiting"] > time_in["running"]
 
 
 def test_what_this_machine_cannot_measure(monkeypatch: pytest.MonkeyPatch) -> None:

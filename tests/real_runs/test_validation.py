@@ -10,6 +10,9 @@ import pytest
 
 from weft.real_runs import measure as measuring
 from weft.real_runs import validation
+from weft.real_runs.calibration import CalibrationError
+from weft.real_runs.envelope import Belief
+from weft.real_runs.interpreter import Interpreter
 from weft.real_runs.measure import Configuration, Measurement, Sample
 from weft.real_runs.validation import ValidationResult, ValidationRun, validate
 from weft.simcore.prediction import PredictedRun, Prediction
@@ -107,6 +110,7 @@ def test_what_cannot_be_measured_stays_as_a_prediction(
     assert "not measured here: this interpreter has a GIL" in result.runs[2].note
     assert [run.measured_seconds for run in result.runs] == [1.0, None, None]
     assert [run.error for run in result.runs] == [0, None, None]
+    assert [run.verdict for run in result.runs] == ["no verdict", "", ""]
     assert result.sign_right is None
 
 
@@ -155,6 +159,50 @@ def test_the_prediction_is_sealed_before_anything_is_measured(measured: Callable
     assert validate("t", predicted(named("a", 1.5)), repeat=1).prediction_sha256 != seals[0]
 
 
+def test_outside_the_envelope_only_a_bound_is_given_and_no_error_counts(measured: Callable[..., None]) -> None:
+    measured({"a": [1.0] * 12, "b": [1.0] * 12})
+    beliefs = {0: Belief("too fine", 0.5), 1: Belief("", 0.9)}
+    first, second = validate("t", predicted(named("a", 3), named("b", 1.04)), repeat=12, beliefs=beliefs).runs
+    assert (first.verdict, first.envelope_reason, first.bound_seconds) == ("bound only", "too fine", 0.5)
+    assert (second.verdict, second.envelope_reason, second.bound_seconds) == ("right", "", 0.9)
+    result = validate("t", predicted(named("a", 3), named("b", 1.06)), repeat=12, beliefs=beliefs)
+    assert result.runs[1].verdict == "wrong"
+    assert result.error_max == pytest.approx(0.06)
+
+
+def test_too_few_clean_runs_give_no_verdict(measured: Callable[..., None]) -> None:
+    measured({"a": [1.0] * 9})
+    (run,) = validate("t", predicted(named("a", 1)), repeat=9).runs
+    assert (run.verdict, run.note) == ("no verdict", "no verdict: 9 clean runs of 9, 10 are needed")
+    assert run.error == 0
+
+
+def test_the_real_side_may_be_another_interpreter(
+    measured: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured({"a": [1.0]})
+    free = Interpreter("/opt/python3.13t", (3, 13, 1), gil_enabled=False, gil_optional=True)
+    result = validate("t", predicted(named("a", 1, gil=False)), repeat=1, interpreter=free, pinned=True)
+    assert result.runs[0].measured_seconds == 1.0
+    assert (result.machine["python"], result.machine["gil"], result.pinned) == ("3.13.1", False, True)
+    assert result.rules["clean_min"] == 10
+
+
+def test_the_hand_over_is_measured_before_and_after(measured: Callable[..., None]) -> None:
+    measured({"a": [1.0]})
+    times = iter([100.0, 150.0])
+    stability = validate("t", predicted(named("a", 1)), repeat=1, handover=lambda: next(times)).stability
+    assert stability is not None
+    assert (stability.before_ns, stability.after_ns, stability.unstable) == (100.0, 150.0, True)
+
+    def stuck() -> float:
+        raise CalibrationError("no answer")
+
+    result = validate("t", predicted(named("a", 1)), repeat=1, handover=stuck)
+    assert result.stability is None
+    assert result.limits == ["a limit", "whether the machine was stable is not known: no answer"]
+
+
 def test_the_json_has_the_keys_of_the_contract(measured: Callable[..., None]) -> None:
     measured({"a": [1.0, 1.2]})
     run = named("a", 1, seconds_interval=(0.9, 1.1))
@@ -176,7 +224,8 @@ def test_the_json_has_the_keys_of_the_contract(measured: Callable[..., None]) ->
 
 @pytest.mark.slow
 def test_real_sleeps_are_measured_as_long_as_they_are(program: Program) -> None:
-    """The pool of the timed world's measuring stick, a hundred times shorter: two rounds of 50 ms."""
+    """The pool of the timed world's measuring stick, twenty times shorter: no round of 50 ms ends too early; how much
+    later than asked it does is this machine's affair."""
     source = """
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -184,9 +233,7 @@ def main(workers=4):
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(lambda _: time.sleep(0.05), range(8)))
 """
-    forecast = predicted(*(row(0.4 / workers, {"workers": workers}) for workers in (2, 4)))
-    result = validate(program(source) + ":main", forecast, repeat=5, timeout_seconds=20)
+    forecast = predicted(*(row(0.4 / workers, {"workers": workers}) for workers in (1, 4)))
+    result = validate(program(source) + ":main", forecast, repeat=5, timeout_seconds=120)
     assert result.sign_right == 1.0
-    # Timer slack and thread starts add about 1 ms; a busy machine a few more.
-    assert result.error_max is not None
-    assert result.error_max < 0.1
+    assert all(run.error is not None and -0.9 < run.error < 0.001 for run in result.runs)
