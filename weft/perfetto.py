@@ -1,18 +1,19 @@
 """Export to Chrome's trace JSON, which ui.perfetto.dev and chrome://tracing open: one process a trace, one track a thread.
 
-Times become microseconds; an explored trace, which has no time, is laid out with one step a microsecond.
+Times become microseconds from each trace's first event on, so that a simulated and a real run begin together; an
+explored trace, which has no time, is laid out with one step a microsecond.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .report_lanes import Doing, Lane, StepLane, lanes, step_lanes
-from .simcore.trace import Trace
+from .report_lanes import Doing, Lane, StepLane, end_ns, first_ns, lanes, moved, step_lanes
+from .simcore.trace import NOTHING, Op, Trace
 
 _COLOURS = {
     Doing.RUNNING: "thread_state_running",
@@ -24,29 +25,42 @@ _COLOURS = {
     Doing.SLEEPING: "thread_state_sleeping",
 }
 """Names of chrome://tracing's own palette; Perfetto colours by name and ignores them."""
+_WAITING = frozenset({Op.REQUEST, Op.BLOCK})
 
 
 def export(traces: Mapping[str, Trace]) -> dict[str, Any]:
     """The trace JSON. Keys of ``traces`` name the processes: ``{"simulated": …, "real": …}``.
 
     Slices of one track never overlap without one holding the other, and events are in the order of their times, as
-    both viewers demand (Trace Event Format, "Duration Events" and "Complete Events").
+    both viewers demand (Trace Event Format, "Duration Events" and "Complete Events"). Arrows ("Flow Events") lead from
+    what a thread did to the one that waited for it.
     """
     events: list[dict[str, Any]] = []
     described: list[dict[str, Any]] = []
     for process, (name, trace) in enumerate(traces.items(), 1):
         described.append(_metadata(process, 0, "process_name", name))
         described.append(_metadata(process, 0, "process_sort_index", process))
+        if trace.header.target:
+            described.append(_metadata(process, 0, "process_labels", trace.header.target))
         explored = trace.header.world == "explored"
-        for thread, lane in enumerate(step_lanes(trace) if explored else lanes(trace), 1):
-            described.append(_metadata(process, thread, "thread_name", lane.thread))
-            described.append(_metadata(process, thread, "thread_sort_index", thread))
+        found = step_lanes(trace) if explored else [moved(lane, first_ns(trace)) for lane in lanes(trace)]
+        tracks = {lane.thread_index: track for track, lane in enumerate(found, 1)}
+        for track, lane in enumerate(found, 1):
+            described.append(_metadata(process, track, "thread_name", lane.thread))
+            described.append(_metadata(process, track, "thread_sort_index", track))
             if isinstance(lane, StepLane):
-                events += _steps(lane, process, thread, len(trace))
+                events += _steps(lane, process, track, len(trace))
             else:
-                events += _states(lane, process, thread)
-        if not explored:
-            events += _counter(trace, process)
+                events += _states(lane, process, track)
+        if not explored and found:
+            events += _counter([lane for lane in found if isinstance(lane, Lane)], process)
+            events += _arrows(trace, process, tracks)
+            # The whole run on a track of its own: two processes differ in length at a glance.
+            described.append(_metadata(process, len(found) + 1, "thread_name", "the whole run"))
+            described.append(_metadata(process, len(found) + 1, "thread_sort_index", 0))
+            length = _microseconds(end_ns(trace) - first_ns(trace))
+            if length > 0:
+                events.append(_slice(process, len(found) + 1, 0.0, length, f"{name} run", cat="run"))
     # Stable, and longer slices first: of two that begin together the outer one must come first.
     events.sort(key=lambda event: (event["ts"], -event.get("dur", 0)))
     return {
@@ -71,7 +85,7 @@ def write(path: str | Path, traces: Mapping[str, Trace]) -> Path:
 
 
 def _metadata(process: int, thread: int, name: str, value: str | int) -> dict[str, Any]:
-    key = "sort_index" if name.endswith("sort_index") else "name"
+    key = {"process_labels": "labels"}.get(name, "sort_index" if name.endswith("sort_index") else "name")
     return {"ph": "M", "pid": process, "tid": thread, "name": name, "args": {key: value}}
 
 
@@ -100,10 +114,10 @@ def _states(lane: Lane, process: int, thread: int) -> list[dict[str, Any]]:
     return events
 
 
-def _counter(trace: Trace, process: int) -> list[dict[str, Any]]:
+def _counter(found: Sequence[Lane], process: int) -> list[dict[str, Any]]:
     """How many threads run, over time; only where the machine's moves are known."""
     changes: dict[int, int] = {}
-    for lane in lanes(trace):
+    for lane in found:
         for interval in lane.intervals:
             if interval.doing is Doing.RUNNING:
                 changes[interval.start] = changes.get(interval.start, 0) + 1
@@ -115,6 +129,33 @@ def _counter(trace: Trace, process: int) -> list[dict[str, Any]]:
             running += change
             event = {"ph": "C", "pid": process, "tid": 0, "ts": _microseconds(time), "name": "threads running"}
             events.append(event | {"args": {"threads": running}})
+    return events
+
+
+def _arrows(trace: Trace, process: int, tracks: Mapping[int, int]) -> list[dict[str, Any]]:
+    """From the last thing that another thread did to an object to the thread that waited for it, when it goes on.
+
+    A wait that ended without anybody's doing, by a time-out say, has no arrow.
+    """
+    origin = first_ns(trace)
+    ends = {row.thread: index for index, row in enumerate(trace.tables.objects) if row.thread != NOTHING}
+    latest: dict[int, tuple[int, int, Op]] = {}
+    waiting: dict[int, tuple[int, int]] = {}
+    events: list[dict[str, Any]] = []
+    for event in trace:
+        time = max((event.time_ns or 0) - origin, 0)
+        target, since = waiting.pop(event.thread, (NOTHING, 0))
+        waker, when, operation = latest.get(target, (event.thread, 0, event.operation))
+        if target != NOTHING and event.operation not in _WAITING and waker != event.thread and since <= when <= time:
+            link = {"cat": "wakes", "name": operation.label, "pid": process, "id": f"{process}.{event.index}"}
+            events.append(link | {"ph": "s", "tid": tracks[waker], "ts": _microseconds(when)})
+            events.append(link | {"ph": "f", "bp": "e", "tid": tracks[event.thread], "ts": _microseconds(time)})
+        if event.operation in _WAITING and event.object != NOTHING:
+            # A request and the machine's own BLOCK are one wait, from the first of the two on.
+            waiting[event.thread] = (event.object, since if target == event.object else time)
+        changed = ends.get(event.thread, NOTHING) if event.operation is Op.END else event.object
+        if changed != NOTHING and event.operation not in _WAITING:
+            latest[changed] = (event.thread, time, event.operation)
     return events
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -18,6 +18,7 @@ import msgspec
 
 from . import __version__
 from .checkers.finding import Result
+from .real_runs.suite_result import SuiteResult
 from .report_findings import (
     FINDINGS_MAX,
     Headline,
@@ -31,25 +32,9 @@ from .report_findings import (
     verdict,
 )
 from .report_palette import style_sheet
-from .report_scaling import (
-    BARS_MAX,
-    Bar,
-    Chart,
-    Prediction,
-    Run,
-    Table,
-    axis_of,
-    bars,
-    charts,
-    configuration,
-    constants_of,
-    label_of,
-    percent,
-    prediction_table,
-    times,
-    validation_table,
-)
-from .report_svg import seconds
+from .report_runs import Prediction
+from .report_scaling import scaling_section
+from .report_suite import suite_section, suite_verdict
 from .report_timeline import SHAPES_MAX, Timeline, timeline
 from .simcore.trace import Trace
 
@@ -58,6 +43,8 @@ BYTES_MAX = 1_000_000
 _SHAPES_IN_ALL, _SHAPES_LEAST = 8_000, 500
 """Shapes of all timelines together, about 100 bytes each: as many as fit, halved until the page does."""
 _TIMELINES_MAX = 16
+_STYLES = ("report.css", "suite.css")
+_SCRIPTS = ("report.js", "tables.js", "marks.js")
 
 
 class ReportError(Exception):
@@ -81,29 +68,6 @@ class CheckSection:
 
 
 @dataclass(frozen=True, slots=True)
-class ScalingSection:
-    """One prediction or validation."""
-
-    anchor: str
-    name: str
-    measured: bool
-    charts: list[Chart]
-    table: Table
-    bars: list[Bar]
-    hidden_bars: int
-    legend: list[tuple[str, str]]
-    laws: list[tuple[str, str]]
-    samples: list[tuple[str, str]]
-    tiles: list[tuple[str, str]]
-    worst: str
-    constants: str
-    base: str
-    notes: list[str]
-    unfinished: list[tuple[str, str, list[str]]]
-    """Configuration, reason, and a sentence for each thread that is stuck."""
-
-
-@dataclass(frozen=True, slots=True)
 class TimelineSection:
     anchor: str
     name: str
@@ -122,6 +86,7 @@ class Report:
         self._checks: list[tuple[str, Result, list[Trace]]] = []
         self._scalings: list[tuple[str, Prediction, bool]] = []
         self._traces: list[tuple[str, Trace]] = []
+        self._suites: list[tuple[str, SuiteResult, dict[str, Trace]]] = []
         self._order: list[tuple[str, int]] = []
         self._commands: list[str] = []
 
@@ -162,6 +127,31 @@ class Report:
         """
         return self._add_scaling(validation, heading, command, measured=True)
 
+    def add_suite(
+        self, result: SuiteResult | dict[str, Any], traces: Mapping[str, Trace] | None = None, heading: str = ""
+    ) -> Report:
+        """A ``weft validate --suite`` result: predictions of many programs against real runs.
+
+        ``traces`` are timelines of one configuration, ``{"simulated": ..., "real": ...}``, drawn on one time axis.
+
+        Raises:
+            ReportError: not the result of a suite, no rows, or an explored trace, which has no times.
+        """
+        read: SuiteResult = _read(result, SuiteResult, "suite result")
+        if not read.rows:
+            raise ReportError(
+                'this suite result has no rows: its "rows" is an empty list; run weft validate --suite again'
+            )
+        kept = dict(traces or {})
+        for name, trace in kept.items():
+            if trace.header.world == "explored":
+                raise ReportError(f"the {name} trace is of an explored run, which has steps but no times")
+        self._order.append(("suite", len(self._suites)))
+        self._suites.append((heading or "Simulation against reality", read, kept))
+        for command in read.commands:
+            self._remember(command)
+        return self
+
     def add_timeline(self, trace: Trace, heading: str = "") -> Report:
         """A trace of any world: states over time, or steps when it was explored."""
         self._order.append(("timeline", len(self._traces)))
@@ -189,13 +179,16 @@ class Report:
 
     def html(self) -> str:
         """The whole page; timelines are drawn coarser when it would pass ``BYTES_MAX``."""
-        shapes = _SHAPES_IN_ALL
+        shapes = _SHAPES_IN_ALL if self._has_timelines() else _SHAPES_LEAST
         while len((page := self._page(shapes)).encode()) > BYTES_MAX and shapes > _SHAPES_LEAST:
             shapes //= 2
         return page
 
+    def _has_timelines(self) -> bool:
+        return bool(self._traces) or any(traces for _, _, traces in (*self._checks, *self._suites))
+
     def _page(self, shapes: int) -> str:
-        script = _read_file("report.js")
+        script = "".join(_read_file(name) for name in _SCRIPTS)
         sections, headlines = self._sections(shapes)
         sentence, tone = self._verdict(headlines)
         return _template().render(
@@ -208,7 +201,8 @@ class Report:
             facts=self._facts(),
             commands=self._commands,
             limits=self._limits(),
-            style=style_sheet() + "\n" + _read_file("report.css"),
+            own_limits=bool(self._suites),
+            style="\n".join([style_sheet(), *(_read_file(name) for name in _STYLES)]),
             script=script,
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         )
@@ -224,7 +218,7 @@ class Report:
         return path
 
     def _sections(self, shapes: int) -> tuple[list[tuple[str, Any]], list[Headline]]:
-        count = sum(len(traces) for _, _, traces in self._checks) + len(self._traces)
+        count = sum(len(traces) for _, _, traces in (*self._checks, *self._suites)) + len(self._traces)
         shapes_max = min(SHAPES_MAX, shapes // max(min(count, _TIMELINES_MAX), 1))
         left = _TIMELINES_MAX
         sections: list[tuple[str, Any]] = []
@@ -238,8 +232,12 @@ class Report:
                 headlines.append(headline(result, name, anchor))
                 left -= len(kept)
             elif kind == "scaling":
-                section, line = _scaling_section(anchor, *self._scalings[index])
+                section, line = scaling_section(anchor, *self._scalings[index])
                 sections.append((kind, section))
+                headlines.append(line)
+            elif kind == "suite":
+                suite, line = suite_section(anchor, *self._suites[index], shapes_max)
+                sections.append((kind, suite))
                 headlines.append(line)
             elif left > 0:
                 name, trace = self._traces[index]
@@ -250,6 +248,9 @@ class Report:
     def _verdict(self, headlines: list[Headline]) -> tuple[str, str]:
         if self._checks:
             return verdict([result for _, result, _ in self._checks])
+        if self._suites:
+            sentence, tone = suite_verdict(self._suites[0][1])
+            return sentence[:1].upper() + sentence[1:], tone
         if headlines:
             best = next((line for line in headlines if line.badge == "measured"), headlines[0])
             return best.text[:1].upper() + best.text[1:], best.tone
@@ -260,6 +261,8 @@ class Report:
         results = [result for _, result, _ in self._checks]
         scalings = [prediction for _, prediction, _ in self._scalings]
         headers = [trace.header for _, trace in self._traces]
+        if not (results or scalings or headers):
+            return []
         made_by = [item.weft for item in (*results, *scalings, *headers) if item.weft] or [__version__]
         seeds = [item.seed for item in (*results, *scalings) if item.seed is not None] or [
             item.seed for item in headers
@@ -355,120 +358,6 @@ def _timeline_section(anchor: str, name: str, trace: Trace, shapes_max: int) -> 
     }
     text = f"{world.get(trace.header.world, trace.header.world)} {len(trace):,} events."
     return TimelineSection(anchor, name, text, timeline(trace, shapes_max))
-
-
-def _scaling_section(anchor: str, name: str, prediction: Prediction, measured: bool) -> tuple[ScalingSection, Headline]:
-    runs = prediction.runs
-    drawn_bars, legend = bars(runs)
-    axis = axis_of(runs)
-    if prediction.unfinished:
-        line = _unfinished_line(anchor, name, prediction)
-    else:
-        line = _measured_line(anchor, name, prediction) if measured else _predicted_line(anchor, name, runs)
-    section = ScalingSection(
-        anchor=anchor,
-        name=name,
-        measured=measured,
-        charts=charts(runs),
-        table=validation_table(runs) if measured else prediction_table(runs),
-        bars=drawn_bars,
-        hidden_bars=max(len(runs) - BARS_MAX, 0),
-        legend=legend,
-        laws=[row for law, values in prediction.laws.items() for row in _law(law, values)],
-        samples=[
-            (label_of(run, axis), ", ".join(f"{value:.6g}" for value in run.measurements()))
-            for run in runs
-            if run.measurements()
-        ],
-        tiles=_tiles(prediction) if measured else [],
-        worst=_worst(runs) if measured else "",
-        constants=constants_of(runs, axis) if runs else "",
-        base=" and ".join(dict.fromkeys(label_of(base, axis, gil=False) for base in prediction.base or [])),
-        notes=[f"{label_of(run, axis)}: {run.note}" for run in runs if run.note],
-        unfinished=[(configuration(each), each.reason, each.stuck) for each in prediction.unfinished],
-    )
-    return section, line
-
-
-def _predicted_line(anchor: str, name: str, runs: list[Run]) -> Headline:
-    axis = axis_of(runs)
-    parts: list[str] = []
-    for gil in dict.fromkeys(run.gil for run in runs):
-        sped = [run for run in runs if run.gil is gil and run.speedup is not None]
-        if sped:
-            best = max(sped, key=lambda run: run.speedup or 0)
-            words = label_of(best, axis, gil=False)
-            where = {True: " with the GIL", False: " without the GIL", None: ""}[gil]
-            parts.append(f"{times(best.speedup or 0)}{where} ({words})")
-    if parts:
-        text = f"predicted speedup at best {', '.join(parts)}"
-    else:
-        best = min(runs, key=lambda run: run.seconds)
-        text = f"predicted to take {seconds(best.seconds)} at best ({label_of(best, axis)})"
-    bottleneck = max(runs, key=lambda run: run.cores or 0).bottleneck or ""
-    return Headline("info", "predicted", name, text, bottleneck, anchor)
-
-
-def _unfinished_line(anchor: str, name: str, prediction: Prediction) -> Headline:
-    """Nothing but this matters when a configuration never ends."""
-    count = len(prediction.unfinished)
-    text = "no configuration ended in virtual time"
-    if prediction.runs:
-        text = f"{count} of {count + len(prediction.runs)} configurations never ended in virtual time"
-    return Headline("warn", "unfinished", name, text, prediction.unfinished[0].reason, anchor)
-
-
-_CLOSE_ENOUGH = 0.10
-"""A median error above this is a warning: published simulators reach 3-5 % inside their envelope, twice that is suspect."""
-
-
-def _measured_line(anchor: str, name: str, prediction: Prediction) -> Headline:
-    errors = [abs(run.error) for run in prediction.runs if run.error is not None]
-    median = prediction.error_median
-    worst = prediction.error_max
-    if median is None or not errors:
-        return Headline("info", "measured", name, "predicted and measured", "", anchor)
-    limit = prediction.max_error
-    off = abs(median) > _CLOSE_ENOUGH or (limit is not None and max(errors) > limit)
-    count = f"{len(errors)} comparison{'' if len(errors) == 1 else 's'}"
-    text = f"the prediction is {percent(abs(median))} off the real machine (median of {count})"
-    detail = "" if worst is None else f"at worst {percent(abs(worst))}"
-    return Headline("warn" if off else "good", "measured", name, text, detail, anchor)
-
-
-def _tiles(prediction: Prediction) -> list[tuple[str, str]]:
-    tiles: list[tuple[str, str]] = []
-    if prediction.error_median is not None:
-        tiles.append((percent(abs(prediction.error_median)), "median error"))
-    if prediction.error_max is not None:
-        tiles.append((percent(abs(prediction.error_max)), "largest error"))
-    if prediction.sign_right is not None:
-        tiles.append((f"{100 * prediction.sign_right:.0f} %", "faster or slower predicted right"))
-    return tiles
-
-
-def _worst(runs: list[Run]) -> str:
-    """Where the prediction is furthest off, in a sentence."""
-    wrong = [run for run in runs if run.error is not None]
-    if len(wrong) < 2:
-        return ""
-    run = max(wrong, key=lambda run: abs(run.error or 0))
-    way = "too slow" if (run.error or 0) > 0 else "too fast"
-    return f"Furthest off: {label_of(run, axis_of(runs))}, predicted {percent(abs(run.error or 0))} {way}."
-
-
-def _law(name: str, values: Any) -> list[tuple[str, str]]:
-    """A law's fitted numbers in a line; one line for each group when they are grouped, by GIL mode say."""
-    if not isinstance(values, dict):
-        return [(name, str(values))]
-    found = cast(dict[str, Any], values)
-    groups: dict[str, Any] = {key: group for key, group in found.items() if isinstance(group, dict)}
-    rows = [row for key, group in groups.items() for row in _law(f"{name}, {key}", group)]
-    numbers = [
-        (key.replace("_", " "), value) for key, value in found.items() if key not in groups and value is not None
-    ]
-    words = [f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}" for key, value in numbers]
-    return [*([(name, ", ".join(words))] if words else []), *rows]
 
 
 def _machine(prediction: Prediction) -> list[str]:

@@ -55,6 +55,8 @@ class Lane:
     thread: str
     intervals: list[Interval]
     moments: list[Moment]
+    thread_index: int = NOTHING
+    """Its row in the trace's table of threads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +90,30 @@ class StepLane:
     thread: str
     steps: list[Logical]
     holds: list[Held]
+    thread_index: int = NOTHING
+    """Its row in the trace's table of threads."""
 
 
 def end_ns(trace: Trace) -> int:
     """The time of the last event, and at least 1."""
     return max(int(trace.columns["time_ns"].max()), 1) if len(trace) else 1
+
+
+def first_ns(trace: Trace) -> int:
+    """The time of the first event that has one; 0 without any."""
+    times = trace.columns["time_ns"]
+    return int(times[times >= 0].min(initial=end_ns(trace))) if (times >= 0).any() else 0
+
+
+def moved(lane: Lane, origin_ns: int) -> Lane:
+    """The lane with its times counted from ``origin_ns``."""
+    if not origin_ns:
+        return lane
+    return replace(
+        lane,
+        intervals=[replace(each, start=each.start - origin_ns, end=each.end - origin_ns) for each in lane.intervals],
+        moments=[replace(each, time=each.time - origin_ns) for each in lane.moments],
+    )
 
 
 def label(trace: Trace, event: Event) -> str:
@@ -129,7 +150,7 @@ def lanes(trace: Trace) -> list[Lane]:
     until = end_ns(trace)
     read = _scheduled if scheduled else _observed
     return [
-        Lane(trace.thread_name(thread), read(trace, events, until), _moments(events))
+        Lane(trace.thread_name(thread), read(trace, events, until), _moments(events), thread)
         for thread, events in sorted(by_thread.items())
     ]
 
@@ -235,7 +256,7 @@ def step_lanes(trace: Trace) -> list[StepLane]:
     found: dict[int, StepLane] = {}
     holding: dict[int, list[Held]] = {}
     for event in trace:
-        lane = found.setdefault(event.thread, StepLane(trace.thread_name(event.thread), [], []))
+        lane = found.setdefault(event.thread, StepLane(trace.thread_name(event.thread), [], [], event.thread))
         name, step = trace.object_name(event.object), event.index + 1
         lane.steps.append(Logical(step, label(trace, event), name, trace.at(event.location), _kind(event.operation)))
         if event.object == NOTHING or trace.tables.objects[event.object].kind not in OWNED_KINDS:

@@ -58,6 +58,18 @@ LIGHT = {
     "series-6": "#0c7076",
     "series-7": "#7a5c00",
     "series-8": "#4a5563",
+    "zone-near": "#d9e6f7",
+    "zone-far": "#edf3fb",
+    "heat-1": "#cfe0f5",
+    "heat-1-ink": "#12335f",
+    "heat-2": "#e9f0f8",
+    "heat-2-ink": "#2a3a4c",
+    "heat-3": "#fbe6c8",
+    "heat-3-ink": "#573600",
+    "heat-4": "#f0ae62",
+    "heat-4-ink": "#3d2000",
+    "heat-5": "#a8480a",
+    "heat-5-ink": "#ffffff",
 }
 
 DARK = {
@@ -108,6 +120,18 @@ DARK = {
     "series-6": "#4fc4ca",
     "series-7": "#d8b441",
     "series-8": "#aeb8c4",
+    "zone-near": "#22385a",
+    "zone-far": "#1d2838",
+    "heat-1": "#234674",
+    "heat-1-ink": "#dce9fb",
+    "heat-2": "#25303d",
+    "heat-2-ink": "#c9d6e4",
+    "heat-3": "#4a3512",
+    "heat-3-ink": "#ffdf9f",
+    "heat-4": "#8f5212",
+    "heat-4-ink": "#fff0d8",
+    "heat-5": "#f0a050",
+    "heat-5-ink": "#2b1400",
 }
 
 _SURFACES = ("page", "card", "inset")
@@ -118,12 +142,14 @@ TEXT_PAIRS = [
     *((tone, ground) for tone in ("bad", "good", "warn", "info") for ground in ("card", f"{tone}-wash")),
     *((f"{fill}-ink", fill) for fill in _FILLS),
     *((f"series-{index}", "card") for index in range(1, 9)),
+    *((f"heat-{index}-ink", f"heat-{index}") for index in range(1, 6)),
 ]
 """(text, background)."""
 SHAPE_PAIRS = [
     *(("control", surface) for surface in _SURFACES),
     *((fill, "card") for fill in ("running", "blocked")),
     *((f"{fill}-mark", "card") for fill in _FILLS if fill != "running"),
+    *((mark, zone) for mark in ("series-1", "series-2", "muted") for zone in ("zone-near", "zone-far")),
 ]
 """(shape or border, background). A pale fill is told apart by its border, which is its ``-mark``."""
 

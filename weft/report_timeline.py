@@ -7,7 +7,7 @@ by changing those percentages from the exact times kept on every shape.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .report_lanes import (
     Doing,
@@ -27,8 +27,8 @@ from .simcore.trace import Trace
 
 SHAPES_MAX = 4000
 """Shapes of one timeline: about 400 kB of markup, and few enough to be moved at every turn of the wheel."""
-_AXIS = 24
-_CLASSES = {
+AXIS = 24
+CLASSES = {
     Doing.RUNNING: "running",
     Doing.ACTIVE: "running",
     Doing.READY: "ready",
@@ -70,9 +70,11 @@ class Timeline:
     notes: list[str]
     columns: list[str]
     rows: list[Row]
+    heads: list[int] = field(default_factory=list[int])
+    """Which of the names are headings of what follows them."""
 
 
-class _Texts:
+class Texts:
     """Tooltips, each stored once and named by its number."""
 
     __slots__ = ("_index",)
@@ -97,7 +99,7 @@ def _percent(value: float, start: int, end: int) -> str:
     return f"{100 * (value - start) / (end - start):.2f}%"
 
 
-def _shape(
+def shape(
     class_: str, start: int, end: int, span: tuple[int, int], text: int, *, y: float = 0, height: float
 ) -> Markup:
     low, high = span
@@ -109,36 +111,36 @@ def _shape(
     )
 
 
-def _axis(span: tuple[int, int], unit: tuple[int, str], height: int) -> Markup:
+def draw_axis(span: tuple[int, int], unit: tuple[int, str], height: int) -> Markup:
     low, high = span
     scale, name = unit
     parts: list[Markup] = []
     for value in ticks(low / scale, high / scale, 6):
         at = _percent(value * scale, low, high)
-        parts.append(element("line", x1=at, x2=at, y1=_AXIS - 4, y2=height))
+        parts.append(element("line", x1=at, x2=at, y1=AXIS - 4, y2=height))
         if value * scale < high - (high - low) / 12:
-            parts.append(element("text", f"{value:.6g} {name}".strip(), x=at, y=_AXIS - 9, dx=3))
+            parts.append(element("text", f"{value:.6g} {name}".strip(), x=at, y=AXIS - 9, dx=3))
     return element("g", *parts, class_="axis")
 
 
-def _plot(axis: Markup, groups: list[Markup], height: int) -> Markup:
+def draw_plot(axis: Markup, groups: list[Markup], height: int) -> Markup:
     return element("svg", axis, *groups, width="100%", height=height, class_="plot", aria_hidden="true")
 
 
 # Time.
 
 
-def _pitch(count: int) -> int:
+def pitch_of(count: int) -> int:
     return 30 if count <= 12 else 24 if count <= 24 else 19
 
 
 def _times(trace: Trace, shapes_max: int) -> Timeline:
     found = lanes(trace)
     end = end_ns(trace)
-    drawn, notes = _within_budget(found, end, shapes_max)
-    pitch, texts = _pitch(len(drawn)), _Texts()
-    height = _AXIS + pitch * len(drawn) + 4
-    groups = [_lane(lane, _AXIS + index * pitch, pitch, (0, end), texts) for index, lane in enumerate(drawn)]
+    drawn, notes = within_budget(found, end, shapes_max)
+    pitch, texts = pitch_of(len(drawn)), Texts()
+    height = AXIS + pitch * len(drawn) + 4
+    groups = [draw_lane(lane, AXIS + index * pitch, pitch, (0, end), texts) for index, lane in enumerate(drawn)]
     used = {interval.doing for lane in found for interval in lane.intervals}
     if Doing.ACTIVE in used:
         notes.append(
@@ -154,22 +156,22 @@ def _times(trace: Trace, shapes_max: int) -> Timeline:
         view=(0, end),
         names=[lane.thread for lane in found],
         pitch=[pitch] * len(drawn),
-        plot=_plot(_axis((0, end), time_unit(end), height), groups, height),
+        plot=draw_plot(draw_axis((0, end), time_unit(end), height), groups, height),
         texts=texts.markup(),
-        legend=[(_CLASSES[doing], doing.value) for doing in states],
+        legend=[(CLASSES[doing], doing.value) for doing in states],
         notes=notes + ([trace.note] if trace.note else []),
         columns=[doing.value for doing in states],
-        rows=[Row(lane.thread, [_total(lane, doing) for doing in states]) for lane in found],
+        rows=[Row(lane.thread, [total(lane, doing) for doing in states]) for lane in found],
     )
 
 
-def _total(lane: Lane, doing: Doing) -> str:
+def total(lane: Lane, doing: Doing) -> str:
     total = sum(interval.end - interval.start for interval in lane.intervals if interval.doing is doing)
     return seconds(total / 1e9) if total else "0"
 
 
 @dataclass(frozen=True, slots=True)
-class _Drawn:
+class Drawn:
     """What is drawn of one lane."""
 
     intervals: list[Interval]
@@ -180,7 +182,7 @@ class _Drawn:
         return len(self.intervals) + sum(len(mixture.time_in) for mixture in self.mixtures) + len(self.moments)
 
 
-def _within_budget(found: list[Lane], end: int, shapes_max: int) -> tuple[list[_Drawn], list[str]]:
+def within_budget(found: list[Lane], end: int, shapes_max: int) -> tuple[list[Drawn], list[str]]:
     """The lanes with so few shapes that a page can carry and move them: the finest resolution that fits."""
     notes: list[str] = []
     moments = sum(len(lane.moments) for lane in found)
@@ -189,11 +191,11 @@ def _within_budget(found: list[Lane], end: int, shapes_max: int) -> tuple[list[_
     if moments > shapes_max // 5:
         dropped = sum(max(len(lane.moments) - moments_max, 0) for lane in found)
         found = [Lane(lane.thread, lane.intervals, lane.moments[:moments_max]) for lane in found]
-    drawn = [_Drawn(lane.intervals, [], lane.moments) for lane in found]
+    drawn = [Drawn(lane.intervals, [], lane.moments) for lane in found]
     resolution = end / 20_000
     while sum(lane.shapes() for lane in drawn) > shapes_max and resolution < end:
         resolution *= 1.4
-        drawn = [_Drawn(*condensed(lane, round(resolution)), lane.moments) for lane in found]
+        drawn = [Drawn(*condensed(lane, round(resolution)), lane.moments) for lane in found]
     if any(lane.mixtures for lane in drawn):
         notes.append(
             f"States shorter than {duration(resolution)} are drawn together: a stacked piece shows how much of its "
@@ -204,11 +206,11 @@ def _within_budget(found: list[Lane], end: int, shapes_max: int) -> tuple[list[_
     return drawn, notes
 
 
-def _lane(lane: _Drawn, top: int, pitch: int, span: tuple[int, int], texts: _Texts) -> Markup:
+def draw_lane(lane: Drawn, top: int, pitch: int, span: tuple[int, int], texts: Texts) -> Markup:
     height = pitch - (8 if pitch > 20 else 5)
     shapes = [
-        _shape(
-            _CLASSES[interval.doing],
+        shape(
+            CLASSES[interval.doing],
             interval.start,
             interval.end,
             span,
@@ -223,12 +225,12 @@ def _lane(lane: _Drawn, top: int, pitch: int, span: tuple[int, int], texts: _Tex
         class_ = "moment fail" if moment.failure else "moment"
         text = texts.number(moment.text if moment.failure else f"mark: {moment.text}")
         shapes.append(
-            _shape(class_, moment.time, moment.time, span, text, y=-3, height=height + 6 if moment.failure else 7)
+            shape(class_, moment.time, moment.time, span, text, y=-3, height=height + 6 if moment.failure else 7)
         )
     return element("g", *shapes, class_="lane", transform=f"translate(0 {top + 3})")
 
 
-def _mixture(mixture: Mixture, span: tuple[int, int], texts: _Texts, height: int) -> list[Markup]:
+def _mixture(mixture: Mixture, span: tuple[int, int], texts: Texts, height: int) -> list[Markup]:
     """One state above the other, each as high as its share."""
     total = sum(mixture.time_in.values())
     words = ", ".join(f"{doing.value} {100 * time / total:.0f} %" for doing, time in mixture.time_in.items())
@@ -237,8 +239,8 @@ def _mixture(mixture: Mixture, span: tuple[int, int], texts: _Texts, height: int
     y = 0.0
     for doing, time in mixture.time_in.items():
         share = height * time / total
-        class_ = f"{_CLASSES[doing]} part"
-        shapes.append(_shape(class_, mixture.start, mixture.end, span, text, y=round(y, 1), height=round(share, 1)))
+        class_ = f"{CLASSES[doing]} part"
+        shapes.append(shape(class_, mixture.start, mixture.end, span, text, y=round(y, 1), height=round(share, 1)))
         y += share
     return shapes
 
@@ -260,10 +262,10 @@ def _steps(trace: Trace, steps_max: int) -> Timeline:
     count = len(trace)
     first = max(1, count - steps_max + 1)
     span = (first, count + 2)
-    texts = _Texts()
+    texts = Texts()
     groups: list[Markup] = []
     pitches: list[int] = []
-    top = _AXIS
+    top = AXIS
     found = step_lanes(trace)
     for lane in found:
         levels = min(max((hold.level + 1 for hold in lane.holds if hold.end > first), default=0), _LEVELS_MAX)
@@ -281,7 +283,7 @@ def _steps(trace: Trace, steps_max: int) -> Timeline:
         view=(max(first, span[1] - _STEP_SHOWN), span[1]),
         names=[lane.thread for lane in found],
         pitch=pitches,
-        plot=_plot(_axis(span, (1, ""), top), groups, top),
+        plot=draw_plot(draw_axis(span, (1, ""), top), groups, top),
         texts=texts.markup(),
         legend=[row for row in _STEP_LEGEND if row[0] in used] + [("hold", "object held")],
         notes=notes + ([trace.note] if trace.note else []),
@@ -302,7 +304,7 @@ def _step_text(step: Logical) -> str:
     return _described(f"{words}{blocked}", "", step.at)
 
 
-def _step_lane(lane: StepLane, top: int, span: tuple[int, int], levels: int, texts: _Texts) -> Markup:
+def _step_lane(lane: StepLane, top: int, span: tuple[int, int], levels: int, texts: Texts) -> Markup:
     first, end = span
     count = end - 2
     shapes: list[Markup] = []
@@ -313,7 +315,7 @@ def _step_lane(lane: StepLane, top: int, span: tuple[int, int], levels: int, tex
         if step.kind == "blocked":
             until = end if following is None else following.step
         shapes.append(
-            _shape(_STEP_CLASSES[step.kind], step.step, until, span, texts.number(_step_text(step)), height=_BOX)
+            shape(_STEP_CLASSES[step.kind], step.step, until, span, texts.number(_step_text(step)), height=_BOX)
         )
     for hold in lane.holds:
         if hold.end > first and hold.level < levels:
@@ -321,5 +323,5 @@ def _step_lane(lane: StepLane, top: int, span: tuple[int, int], levels: int, tex
             text = texts.number(f"holds {hold.object}")
             start = max(hold.start, first)
             until = end if hold.end == count + 1 else hold.end
-            shapes.append(_shape("hold", start, until, span, text, y=y, height=_HOLD))
+            shapes.append(shape("hold", start, until, span, text, y=y, height=_HOLD))
     return element("g", join(shapes), class_="lane", transform=f"translate(0 {top + 2})")

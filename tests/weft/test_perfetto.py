@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weft.perfetto import export, write
-from weft.report_lanes import lanes
+from weft.report_lanes import end_ns, first_ns, lanes
 from weft.simcore.trace import NOTHING, Header, ObjectInfo, Op, ThreadInfo, Trace, TraceBuilder
 
 OBJECTS = ["Lock", "Queue", "Condition", "Barrier", "Future", "Thread"]
@@ -80,7 +80,9 @@ def test_every_state_of_a_lane_is_one_slice(trace: Trace) -> None:
     if trace.header.world == "explored":
         assert len(slices) == len(trace)
     else:
-        assert len(slices) == sum(len(lane.intervals) for lane in lanes(trace))
+        whole = [event for event in slices if event["cat"] == "run"]
+        assert len(slices) - len(whole) == sum(len(lane.intervals) for lane in lanes(trace))
+        assert len(whole) == (end_ns(trace) > first_ns(trace) and len(trace) > 0)
 
 
 def real_and_simulated() -> dict[str, Trace]:
@@ -110,10 +112,14 @@ def test_each_trace_is_a_process_and_each_thread_a_track() -> None:
         (1, 0, "simulated"),
         (1, 1, "MainThread"),
         (1, 2, "worker"),
+        (1, 3, "the whole run"),
         (2, 0, "real"),
         (2, 1, "MainThread"),
         (2, 2, "worker"),
+        (2, 3, "the whole run"),
     ]
+    labels = [(event["pid"], event["args"]["labels"]) for event in events if event["name"] == "process_labels"]
+    assert labels == [(1, "t.py"), (2, "t.py")]
 
 
 def test_a_wait_says_what_it_waits_for() -> None:
@@ -153,3 +159,60 @@ def test_the_file_holds_the_export(tmp_path: Any) -> None:
     found = real_and_simulated()
     path = write(tmp_path / "trace.json", found)
     assert json.loads(path.read_text(encoding="utf-8")) == export(found)
+
+
+def test_both_processes_begin_together_and_show_their_lengths() -> None:
+    builder = TraceBuilder(Header("t.py", "real"))
+    builder.tables.threads.append(ThreadInfo("main"))
+    builder.add(0, Op.BEGIN, time_ns=7_000_000)
+    builder.add(0, Op.END, time_ns=7_500_000)
+    events = export({**real_and_simulated(), "late": builder.build()})["traceEvents"]
+    runs = [(event["pid"], event["ts"], event["dur"]) for event in events if event.get("cat") == "run"]
+    assert runs == [(3, 0.0, 500.0), (1, 0.0, 4.0), (2, 0.0, 4.0)]
+    assert {event["pid"] for event in events if event.get("ts") == 0.0} == {1, 2, 3}
+
+
+def arrows(trace: Trace) -> list[tuple[float, int, float, int, str]]:
+    """(from when, from whom, to when, to whom, by what)."""
+    events = export({"run": trace})["traceEvents"]
+    begins = {event["id"]: event for event in events if event["ph"] == "s"}
+    return [
+        (begins[event["id"]]["ts"], begins[event["id"]]["tid"], event["ts"], event["tid"], event["name"])
+        for event in events
+        if event["ph"] == "f"
+    ]
+
+
+def test_an_arrow_leads_from_the_release_to_the_thread_that_waited() -> None:
+    builder = TraceBuilder(Header("t.py", "timed"))
+    builder.tables.threads += [ThreadInfo("holder"), ThreadInfo("waiter")]
+    builder.tables.objects.append(ObjectInfo("Lock", "lock"))
+    builder.add(0, Op.ACQUIRE, 0, time_ns=0)
+    builder.add(1, Op.REQUEST, 0, time_ns=1000)
+    builder.add(1, Op.BLOCK, 0, time_ns=1000)
+    builder.add(0, Op.RELEASE, 0, time_ns=5000)
+    builder.add(1, Op.READY, time_ns=6000)
+    builder.add(1, Op.RUN, time_ns=7000)
+    builder.add(1, Op.ACQUIRE, 0, time_ns=7000)
+    assert arrows(builder.build()) == [(5.0, 1, 6.0, 2, "release")]
+
+
+def test_a_wait_that_timed_out_has_no_arrow() -> None:
+    builder = TraceBuilder(Header("t.py", "real"))
+    builder.tables.threads += [ThreadInfo("holder"), ThreadInfo("waiter")]
+    builder.tables.objects.append(ObjectInfo("Lock", "lock"))
+    builder.add(0, Op.ACQUIRE, 0, time_ns=0)
+    builder.add(1, Op.REQUEST, 0, time_ns=1000)
+    builder.add(1, Op.ACQUIRE_FAILED, 0, time_ns=9000)
+    assert arrows(builder.build()) == []
+
+
+def test_an_arrow_leads_from_the_end_of_a_thread_to_who_joins_it() -> None:
+    builder = TraceBuilder(Header("t.py", "real"))
+    builder.tables.threads += [ThreadInfo("main"), ThreadInfo("worker")]
+    builder.tables.objects.append(ObjectInfo("Thread", "worker", thread=1))
+    builder.add(1, Op.BEGIN, time_ns=0)
+    builder.add(0, Op.REQUEST, 0, time_ns=1000, extra={"operation": "join"})
+    builder.add(1, Op.END, time_ns=4000)
+    builder.add(0, Op.JOIN, 0, time_ns=4500)
+    assert arrows(builder.build()) == [(4.0, 2, 4.5, 1, "end")]
