@@ -59,7 +59,8 @@ def check(
         weft.process.ChildError: as the two above, for a target in a child process.
         ValueError: an option out of its range.
     """
-    from .checking import FunctionTarget, Options, check
+    from .checking import FunctionTarget, check
+    from .options import Options
     from .suppressions import Suppressions
 
     options = Options(
@@ -186,17 +187,38 @@ def validate(
     return scaling.validate(target, [], prediction, profile=profile, repeat=repeat, timeout_seconds=timeout)
 
 
-def record(program: Program, *, output: str | Path = "trace.weft", timeout: float = 60.0, **parameters: Any) -> Trace:
+def record(
+    program: Program,
+    *,
+    output: str | Path = "trace.weft",
+    timeout: float = 60.0,
+    accesses: bool = False,
+    instrument: Sequence[str] = (),
+    **parameters: Any,
+) -> Trace:
     """Run a program for real, once, in a child process, and return its trace; see ``weft record``.
 
+    Args:
+        program: a target, or a function that a child process can import; ``parameters`` are its keyword arguments.
+        output: the file to write the trace to, ``.weft`` or ``.jsonl``.
+        timeout: seconds after which the program is stopped.
+        accesses: record accesses to variables that several threads touch, too; ``weft analyze`` then finds races.
+        instrument: modules and packages to record accesses of besides the program's own.
+
     Raises:
-        ValueError: a function that a child process could not import.
+        ValueError: a function that a child process could not import, or ``instrument`` without ``accesses``.
+        weft.simcore.target.TargetError: the target cannot be found, read or called.
         weft.real_runs.recording.RecordError: nothing could be recorded.
     """
     from . import __version__
     from .real_runs.recording import record as record_run
 
-    return record_run(target_of(program), parameters, output, timeout, version=__version__).trace
+    if instrument and not accesses:
+        raise ValueError("instrument chooses whose accesses are recorded; pass accesses=True, too")
+    target = target_of(program)
+    return record_run(
+        target, parameters, output, timeout, version=__version__, accesses=accesses, instrument=instrument
+    ).trace
 
 
 def target_of(program: Program) -> str:

@@ -5,41 +5,27 @@ The command line runs this in a fresh child (weft.worker); tests and the Python 
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated, Any, Protocol, cast
-
-import msgspec
+from typing import TYPE_CHECKING, Any, Protocol
 
 from . import __version__
 from .checkers import shared
-from .checkers.exploration.directed import predict_and_confirm
-from .checkers.exploration.explore import (
-    STRATEGIES,
-    Budget,
-    Exploration,
-    Problem,
-    Recorded,
-    explore,
-    record,
-    record_problems,
-)
+from .checkers.exploration.explore import Exploration, Problem, Recorded, explore, record, record_problems
 from .checkers.finding import Finding, Result, Verdict
-from .checkers.lock_order.report import same_waits
-from .simcore import opcodes
+from .failure_file import FAILURES, write_failure
+from .options import Options
 from .simcore.in_place import rewritten_in_place
-from .simcore.target import Instrument, check_parameters
+from .simcore.target import check_parameters
 from .simcore.trace import Header, Trace
 from .sources import program_files
 
-FAILURE_SCHEMA = "weft.failure/1"
-FAILURES = Path(".weft") / "failures"
+if TYPE_CHECKING:
+    from .simcore.opcodes import Opcodes
 
 NO_ACCESSES = (
     "shared variables are not watched: data races and lost updates (R001, R002) are not looked for, and threads switch "
@@ -61,71 +47,8 @@ class Runnable(Protocol):
         ...
 
 
-def _cache() -> Path | None:
-    """Where rewritten code is kept, per user; None where there is no home."""
-    try:
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "weft" / "code"
-    except RuntimeError:
-        return None
-
-
 class GaveUp(Exception):
     """Nothing could be explored; the message says what stopped the first execution (exit code 4)."""
-
-
-class FailureFileError(Exception):
-    """A failure file cannot be read or does not fit; the message says why (exit code 2)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What ``weft check`` was asked to do. Times in seconds."""
-
-    strategy: str = "dpor"
-    max_executions: int | None = None
-    max_seconds: float = 60.0
-    max_steps: int = 20_000
-    timeout: float = 10.0
-    keep_going: bool = False
-    seed: int = 0
-    save: bool = True
-    traces: bool = False
-    """Also keep the trace of each finding (or of one good execution), for the HTML report."""
-    races: bool = True
-    """See the program's accesses to shared variables."""
-    strict_races: bool = False
-    """Unordered accesses are findings even when every explored order gave the same outcome."""
-    instrument: tuple[str, ...] = ()
-    """Modules and packages to see accesses of besides the program's own."""
-    precise: bool = False
-    """See the accesses of the program's code that was not rewritten, too, instruction by instruction."""
-
-    def __post_init__(self) -> None:
-        if self.precise and not opcodes.supported():
-            raise ValueError(opcodes.REFUSAL)
-        if self.precise and not self.races:
-            raise ValueError(opcodes.NOTHING_TO_SEE)
-        if self.strategy not in STRATEGIES:
-            raise ValueError(f"strategy is {self.strategy!r}; it must be one of {', '.join(STRATEGIES)}")
-        if self.seed < 0:
-            raise ValueError(f"seed is {self.seed}; it must be 0 or more")
-        for name in ("max_executions", "max_seconds", "max_steps", "timeout"):
-            value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise ValueError(f"{name} is {value}; it must be more than 0")
-
-    def watching(self) -> Instrument | None:
-        """What ``Target.prepare`` has to rewrite."""
-        return Instrument(tuple(self.instrument), folder=_cache()) if self.races else None
-
-    def budget(self) -> Budget:
-        return Budget(
-            max_executions=self.max_executions,
-            max_seconds=self.max_seconds,
-            max_steps=self.max_steps,
-            stall_s=self.timeout,
-            keep_going=self.keep_going,
-        )
 
 
 @dataclass(slots=True)
@@ -163,7 +86,7 @@ def _check(
     options: Options,
     argv: list[str] | None,
     progress: Callable[[int, int, float], None] | None,
-    precise: opcodes.Opcodes | None,
+    precise: Opcodes | None,
 ) -> Checked:
     started = perf_counter()
     loaded = set(sys.modules)
@@ -247,6 +170,9 @@ def _lock_orders(
 ) -> list[Finding]:
     """Where not every schedule was run: the deadlocks that the lock order of one run predicts (D002). Those reached by
     steering the program go into ``rows``, unless exploration found them; the others are returned."""
+    from .checkers.exploration.directed import predict_and_confirm
+    from .checkers.lock_order.report import same_waits
+
     forecast = predict_and_confirm(
         lambda: target.run(parameters),
         header,
@@ -270,11 +196,15 @@ def _watched(target: Runnable, options: Options) -> Generator[None]:
         yield
 
 
-def _precisely(target: Runnable, options: Options) -> AbstractContextManager[opcodes.Opcodes | None]:
-    return opcodes.watching(target.names) if options.precise else nullcontext()
+def _precisely(target: Runnable, options: Options) -> AbstractContextManager[Opcodes | None]:
+    if not options.precise:
+        return nullcontext()
+    from .simcore import opcodes
+
+    return opcodes.watching(target.names)
 
 
-def _unseen(target: Runnable, options: Options, loaded: set[str], precise: opcodes.Opcodes | None) -> list[str]:
+def _unseen(target: Runnable, options: Options, loaded: set[str], precise: Opcodes | None) -> list[str]:
     """What of the program's accesses to shared variables was not watched; ``loaded`` were imported before it ran."""
     if not options.races:
         return [NO_ACCESSES]
@@ -315,10 +245,7 @@ def _save(
     recorded: Recorded,
 ) -> Path:
     """Write the failure file that ``weft replay`` reads; returns its path relative to the working directory."""
-    path = FAILURES / f"{finding.fingerprint}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
     content = {
-        "schema": FAILURE_SCHEMA,
         "weft": __version__,
         "target": target.text,
         "argv": argv,
@@ -331,53 +258,7 @@ def _save(
         "signature": list(problem.signature),
         "labels": recorded.labels,
     }
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    return path
-
-
-class _Failure(msgspec.Struct):
-    """What a failure file must hold."""
-
-    target: str
-    parameters: dict[str, Any]
-    options: Options
-    schedule: list[Annotated[int, msgspec.Meta(ge=0)]]
-    labels: list[str]
-    outcome: str
-    argv: list[str] = []
-    visible: list[str] = []
-    signature: list[Any] = []
-
-
-_OPTIONAL = ("argv", "visible", "signature")
-
-
-def read_failure(path: Path) -> dict[str, Any]:
-    """Read a failure file.
-
-    Raises:
-        FailureFileError: missing, not JSON, of another schema, or incomplete.
-    """
-    try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FailureFileError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise FailureFileError(f"{path} is not a failure file: it is not JSON, or cut short ({error})") from error
-    if not isinstance(content, dict) or cast("dict[str, Any]", content).get("schema") != FAILURE_SCHEMA:
-        raise FailureFileError(f'{path} is not a failure file: its "schema" must be {FAILURE_SCHEMA!r}')
-    missing = [key for key in _Failure.__struct_fields__ if key not in (*_OPTIONAL, *content)]
-    if missing:
-        raise FailureFileError(f"{path} is not a whole failure file: it has no {', '.join(missing)}")
-    try:
-        whole = msgspec.convert(content, _Failure)
-        unknown = cast("dict[str, Any]", content["options"]).keys() - {option.name for option in fields(Options)}
-    except msgspec.ValidationError as error:
-        raise FailureFileError(f"{path} is not a whole failure file: {error}") from error
-    if unknown:
-        raise FailureFileError(f"{path} has options this version does not know: {', '.join(sorted(unknown))}")
-    given = {key: getattr(whole, key) for key in _OPTIONAL}
-    return {**cast("dict[str, Any]", content), "options": asdict(whole.options), **given}
+    return write_failure(finding.fingerprint, content)
 
 
 def replay(target: Runnable, failure: Mapping[str, Any], *, pdb: bool = False) -> Checked:

@@ -188,8 +188,8 @@ def replay(failure: str, json_file: str | None, html: str | None, quiet: bool, p
 
     from . import text as text_form
     from .checkers.finding import Result
-    from .checking import FailureFileError, read_failure
     from .cli_check import write_report
+    from .failure_file import FailureFileError, read_failure
     from .process import ChildError, run_job
 
     try:
@@ -268,10 +268,11 @@ def explain(rule: str | None, only: str | None) -> None:
 
 def main() -> None:
     """Entry point of the ``weft`` command; no exception of ours reaches the user as a traceback."""
-    from . import cli_check, cli_scaling, cli_traces
+    from . import cli_check, cli_scaling, cli_traces, cli_validate
 
     cli_check.register(cli)
     cli_scaling.register(cli)
+    cli_validate.register(cli)
     cli_traces.register(cli)
     try:
         code = int(cli(standalone_mode=False, prog_name="weft") or 0)

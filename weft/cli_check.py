@@ -31,8 +31,8 @@ from .cli import (
 
 if TYPE_CHECKING:
     from .checkers.finding import Result
-    from .checking import Options
     from .configuration import Configuration
+    from .options import Options
     from .suppressions import Suppressions
 
 
@@ -172,7 +172,7 @@ def read_configuration(file: str | None) -> Configuration:
 
 def chosen_options(ctx: click.Context, configuration: Configuration, gil: str | None, given: dict[str, Any]) -> Options:
     """What the command line says, else what the configuration says, else the default of the command line."""
-    from .checking import Options
+    from .options import Options
 
     said = {name for name in given if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
     values = {name: value for name, value in configuration.values.items() if name != "ignore"}

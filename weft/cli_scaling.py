@@ -1,9 +1,8 @@
-"""The commands about time: predict, validate, calibrate, record, and the tour."""
+"""The commands record and tour, and what the commands about time share: predict, validate."""
 
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,11 +19,9 @@ from .cli import (
     INTERRUPTED,
     chosen_target,
     numbers,
-    output_options,
     parse_settings,
     stop,
     target_options,
-    write_json,
     writing,
     written,
 )
@@ -65,12 +62,13 @@ def configurations_of(settings: tuple[str, ...], cores: list[int] | None, gil: s
     """The sweep that the options describe, GIL modes first, then parameters, then cores."""
     from .simcore.prediction import Configuration
 
-    counts = cores or _own_cores()
+    counts = cores or own_cores()
     combinations = parse_settings(settings)
     return [Configuration(params, count, mode) for mode in _GIL[gil] for params in combinations for count in counts]
 
 
-def _own_cores() -> list[int]:
+def own_cores() -> list[int]:
+    """One core, and all that this process may use."""
     from .real_runs.machine import available_cores
 
     number = len(available_cores())
@@ -140,93 +138,6 @@ def run_prediction(
             stop(str(error), error.code)
 
 
-def run_validation(
-    target: str,
-    argv: list[str],
-    prediction: Prediction,
-    *,
-    machine: Profile,
-    repeat: int,
-    timeout: float,
-    quiet: bool,
-) -> ValidationResult:
-    """Real runs against a prediction, or the end of the command with its message."""
-    from . import scaling
-    from .real_runs.measure import MeasureError
-    from .simcore.target import TargetError
-
-    with counting(quiet, "measuring") as show:
-        try:
-            return scaling.validate(
-                target, argv, prediction, profile=machine, repeat=repeat, timeout_seconds=timeout, progress=show
-            )
-        except (TargetError, MeasureError) as error:
-            stop(str(error))
-
-
-@click.command(context_settings=HELP)
-@target_options
-@output_options
-@sweep_options
-@click.option(
-    "--repeat", type=click.IntRange(1), default=5, show_default=True, metavar="N", help="Simulated runs each."
-)
-@click.option("--inheritance", is_flag=True, help="A lock's owner has the priority of those that wait for it.")
-@click.option("--perfetto", type=click.Path(dir_okay=False), metavar="FILE", help="Write the last run's timeline.")
-@time_limit("Limit of one simulated run.")
-def predict(
-    target: str | None,
-    args: tuple[str, ...],
-    module: str | None,
-    settings: tuple[str, ...],
-    seed: int,
-    json_file: str | None,
-    html: str | None,
-    quiet: bool,
-    cores: list[int] | None,
-    gil: str,
-    machine: str,
-    repeat: int,
-    inheritance: bool,
-    perfetto: str | None,
-    timeout: float,
-) -> None:
-    """Simulate TARGET on virtual cores; say how it scales and what holds it back.
-
-    \b
-    Examples:
-      weft predict weft.models.executor:run --cores 1,2,4
-      weft predict pool.py:main --cores 1,2,4 --gil both --set workers=1,2,4
-    """
-    import msgspec
-
-    from .predict_text import render
-
-    text, argv = chosen_target(target, module, args)
-    configurations = configurations_of(settings, cores, gil)
-    profile = find_machine(machine)
-    with written(json_file, html, perfetto), tempfile.TemporaryDirectory(prefix="weft-") as scratch:
-        wanted = [len(configurations) - 1] if perfetto or html else []
-        prediction, traces = run_prediction(
-            text,
-            argv,
-            configurations,
-            machine=profile,
-            repeat=repeat,
-            seed=seed,
-            quiet=quiet,
-            traces_in=scratch if wanted else "",
-            timelines=wanted,
-            timeout=timeout,
-            inheritance=inheritance,
-        )
-        write_json(json_file, msgspec.to_builtins(prediction))
-        if not quiet and json_file != "-":
-            click.echo(render(prediction), nl=False)
-        write_pictures(f"weft predict {text}", prediction, None, traces, html, perfetto)
-    raise click.exceptions.Exit(0 if prediction.runs else GAVE_UP)
-
-
 def write_pictures(
     title: str,
     prediction: Prediction,
@@ -234,8 +145,9 @@ def write_pictures(
     traces: list[str],
     html: str | None,
     perfetto: str | None,
+    explained: dict[str, Any] | None = None,
 ) -> None:
-    """The report and the timeline file, where asked for."""
+    """The report and the timeline file, where asked for; ``explained`` is the prediction's JSON with more in it."""
     from .simcore.trace import load
 
     loaded = [load(path) for path in traces]
@@ -246,7 +158,7 @@ def write_pictures(
         if validation is not None and any(run.measured_seconds is not None for run in validation.runs):
             report.add_validation(validation)
         elif prediction.runs:
-            report.add_prediction(prediction)
+            report.add_prediction(explained or prediction)
         for trace in loaded:
             report.add_timeline(trace)
         with writing(html):
@@ -258,104 +170,6 @@ def write_pictures(
             stop("there is no timeline to write: the last configuration did not complete", GAVE_UP)
         with writing(perfetto):
             timeline_file.write(perfetto, {"simulated": loaded[0]})
-
-
-@click.command(context_settings=HELP)
-@target_options
-@output_options
-@sweep_options
-@click.option("--repeat", type=click.IntRange(1), default=20, show_default=True, metavar="N", help="Real runs each.")
-@time_limit("Limit of one real run.")
-@click.option("--max-error", type=click.FloatRange(0), metavar="E", help="Exit 1 when an error is larger (0.1: 10 %).")
-def validate(
-    target: str | None,
-    args: tuple[str, ...],
-    module: str | None,
-    settings: tuple[str, ...],
-    seed: int,
-    json_file: str | None,
-    html: str | None,
-    quiet: bool,
-    cores: list[int] | None,
-    gil: str,
-    machine: str,
-    repeat: int,
-    timeout: float,
-    max_error: float | None,
-) -> None:
-    """Predict, then run TARGET for real and report the error.
-
-    The prediction is finished before the first real run. Configurations this machine cannot run (more cores, another
-    interpreter) stay predictions.
-
-    \b
-    Examples:
-      weft validate weft.models.executor:run --repeat 5
-      weft validate weft.models.hashing:run --set workers=1,2 --json result.json
-    """
-    import msgspec
-
-    from .validate_text import render
-
-    text, argv = chosen_target(target, module, args)
-    configurations = configurations_of(settings, cores or _own_cores()[-1:], gil)
-    profile = find_machine(machine)
-    with written(json_file, html), tempfile.TemporaryDirectory(prefix="weft-") as scratch:
-        wanted = [len(configurations) - 1] if html else []
-        prediction, traces = run_prediction(
-            text,
-            argv,
-            configurations,
-            machine=profile,
-            repeat=5,
-            seed=seed,
-            quiet=quiet,
-            traces_in=scratch if wanted else "",
-            timelines=wanted,
-        )
-        if not prediction.runs:
-            stop(f"nothing to measure: {prediction.unfinished[0].reason}", GAVE_UP)
-        result = run_validation(text, argv, prediction, machine=profile, repeat=repeat, timeout=timeout, quiet=quiet)
-        write_json(json_file, msgspec.to_builtins(result))
-        if not quiet and json_file != "-":
-            click.echo(render(result), nl=False)
-        write_pictures(f"weft validate {text}", prediction, result, traces, html, None)
-    too_large = max_error is not None and (result.error_max is None or result.error_max > max_error)
-    raise click.exceptions.Exit(FOUND if too_large else 0)
-
-
-@click.command(context_settings=HELP)
-@click.option(
-    "-o", "--output", type=click.Path(dir_okay=False), default="machine.json", show_default=True, metavar="FILE"
-)
-@click.option(
-    "--seconds", type=click.FloatRange(0, min_open=True), default=30.0, show_default=True, metavar="S", help="At most."
-)
-@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
-def calibrate(output: str, seconds: float, quiet: bool) -> None:
-    """Measure what locks, threads and switches cost on this machine; write a machine profile.
-
-    \b
-    Examples:
-      weft calibrate
-      weft calibrate -o laptop.json && weft predict pool.py:main --machine laptop.json
-    """
-    from .real_runs.calibration import CalibrationError
-    from .real_runs.calibration import calibrate as measure_machine
-
-    with written(output):
-        try:
-            profile = measure_machine(seconds, Path(output).stem)
-        except CalibrationError as error:
-            stop(str(error))
-        with writing(output):
-            profile.save(output)
-    if not quiet:
-        click.echo(f"{'term':24} {'median':>12} {'95 % interval':>26} {'n':>6}")
-        for name, sample in profile.samples.items():
-            low, high = sample["interval"]
-            click.echo(f"{name:24} {sample['median']:>9,.0f} ns {low:>11,.0f} .. {high:>9,.0f} ns {sample['n']:>6}")
-        click.echo(f"written to {output}; use it with --machine {output}")
 
 
 @click.command(context_settings=HELP)
@@ -469,5 +283,7 @@ def tour(html: str, show: bool) -> None:
 
 def register(group: click.Group) -> None:
     """Add the commands to the ``weft`` group."""
-    for command in (predict, validate, calibrate, record, tour):
+    from .cli_predict import predict
+
+    for command in (predict, record, tour):
         group.add_command(command)

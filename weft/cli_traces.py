@@ -29,9 +29,9 @@ from .cli import (
 
 if TYPE_CHECKING:
     from .checkers.finding import Finding, Result
-    from .checking import Options
     from .configuration import Configuration
     from .lock_graph import LockGraph
+    from .options import Options
     from .simcore.trace import Trace
 
 SUFFIXES = (".weft", ".jsonl", ".std")
@@ -227,7 +227,7 @@ def locks(
 
 def _options(ctx: click.Context, configuration: Configuration, given: dict[str, Any]) -> Options:
     """One run with what the command line says, else with what of the configuration has a meaning for one run."""
-    from .checking import Options
+    from .options import Options
 
     said = {name for name in given if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
     values = {name: value for name, value in configuration.values.items() if name in _CONFIGURED and name not in said}

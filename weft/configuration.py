@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from .checkers.rules import RULES
+from .options import STRATEGIES
 
 FILE = "pyproject.toml"
 
@@ -52,11 +53,10 @@ def _is_seconds(value: Any) -> bool:
 _SWITCH: tuple[Callable[[Any], bool], str] = (lambda value: isinstance(value, bool), "true or false")
 _COUNT: tuple[Callable[[Any], bool], str] = (_is_count, "a whole number above 0")
 _SECONDS: tuple[Callable[[Any], bool], str] = (_is_seconds, "a number of seconds above 0")
-_STRATEGIES = ("dpor", "random", "pct", "pos", "once")
 KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "ignore": (_is_text_list, 'a list of texts such as "D002" or "R001:counter.*"'),
     "instrument": (_is_text_list, 'a list of module names such as "redis" or "mypackage.*"'),
-    "strategy": (lambda value: value in _STRATEGIES, f"one of {', '.join(_STRATEGIES)}"),
+    "strategy": (lambda value: value in STRATEGIES, f"one of {', '.join(STRATEGIES)}"),
     "max_executions": _COUNT,
     "max_seconds": _SECONDS,
     "max_steps": _COUNT,

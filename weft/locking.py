@@ -16,8 +16,10 @@ from .checkers.exploration.directed import predict_and_confirm
 from .checkers.exploration.explore import Problem, Recorded
 from .checkers.finding import Finding, Result
 from .checkers.lock_order import LockOrder
-from .checking import FAILURES, GaveUp, Options, _save
+from .checking import GaveUp, _save
+from .failure_file import FAILURES
 from .lock_graph import graph_of
+from .options import Options
 from .simcore.explored import Outcome
 from .simcore.trace import Header
 from .sources import program_files

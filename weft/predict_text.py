@@ -9,25 +9,28 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from weft.simcore.prediction import Observed, PredictedRun, Prediction, UnfinishedRun
-
+from .explanation import Explanation
+from .explanation_text import law_lines, place
+from .explanation_text import lines as explanation_lines
+from .simcore.prediction import Observed, PredictedRun, Prediction, UnfinishedRun
 from .wording import fixed_parameters, number, parameters, without, wrapped
 
-_SCALES = 1.05
 _COLUMNS = (("cores", 6), ("gil", 4), ("seconds", 10), ("speedup", 8), ("[from, to]", 14), ("used", 5))
 _SHARES = (("run", 6), ("ready", 6), ("lock", 5), ("gil", 4), ("io", 4), ("idle", 5))
 _STATES = ("running", "ready", "lock wait", "gil wait", "io", "idle")
 
 
-def render(prediction: Prediction) -> str:
+def render(prediction: Prediction, explanation: Explanation | None = None) -> str:
     """The whole text, ending in a newline."""
     lines = wrapped(_headline(prediction))
     fixed, prediction = _varying(prediction)
     if fixed:
         lines += wrapped(f"with {parameters(fixed)}")
     if prediction.runs:
-        lines += ["", *_table(prediction), "", *_explanation(prediction)]
-        lines += _bottlenecks(prediction.runs) + _latencies(prediction.runs) + _laws(prediction)
+        lines += ["", *_table(prediction), "", *_legend(prediction)]
+        lines += _bottlenecks(prediction.runs) if explanation is None else _explained(explanation, fixed)
+        lines += _latencies(prediction.runs)
+        lines += law_lines(prediction, prediction.laws if explanation is None else explanation.laws)
     for run in prediction.unfinished:
         lines += ["", *_unfinished(run)]
     for observed in prediction.observed:
@@ -86,16 +89,21 @@ def _row(run: PredictedRun) -> str:
     return text + "".join(f"{share:>{width}}" for share, (_, width) in zip(shares, _SHARES, strict=True))
 
 
-def _explanation(prediction: Prediction) -> list[str]:
-    bases = [f"{_place(base)} (GIL {'on' if base.gil else 'off'})" for base in prediction.base]
+def _legend(prediction: Prediction) -> list[str]:
+    bases = [place(base) for base in prediction.base]
     text = f"speedup is relative to {' and '.join(bases)}; used: share of the cores' time; "
     text += "idle: waiting for other threads to finish or for a pool to have work"
     return wrapped(text)
 
 
-def _place(run: Any) -> str:
-    given = parameters(run.params)
-    return f"{given + ' on ' if given else ''}{run.cores} core{'' if run.cores == 1 else 's'}"
+def _explained(explanation: Explanation, fixed: dict[str, Any]) -> list[str]:
+    return explanation_lines(
+        replace(
+            explanation,
+            attributions=without(explanation.attributions, fixed),
+            what_if=without(explanation.what_if, fixed),
+        )
+    )
 
 
 def _bottlenecks(runs: list[PredictedRun]) -> list[str]:
@@ -105,8 +113,7 @@ def _bottlenecks(runs: list[PredictedRun]) -> list[str]:
         rows = [run for run in runs if run.gil is gil]
         if rows:
             fastest = min(rows, key=lambda run: run.seconds)
-            where = f"{_place(fastest)}, GIL {'on' if gil else 'off'}"
-            lines += wrapped(f"bottleneck with {where}: {fastest.bottleneck}")
+            lines += wrapped(f"bottleneck with {place(fastest)}: {fastest.bottleneck}")
     return lines
 
 
@@ -116,31 +123,12 @@ def _latencies(runs: list[PredictedRun]) -> list[str]:
         if run.latency is not None:
             values = ", ".join(f"{name} {number(getattr(run.latency, name))} s" for name in ("p50", "p95", "p99"))
             rate = "" if run.throughput is None else f", {number(run.throughput)} requests/s"
-            lines += wrapped(f"latency with {_place(run)}, GIL {'on' if run.gil else 'off'}: {values}{rate}")
-    return lines
-
-
-def _laws(prediction: Prediction) -> list[str]:
-    """The fitted laws of the modes that gain from cores at all: a flat line fits anything."""
-    scaling = {f"gil {'on' if run.gil else 'off'}" for run in prediction.runs if run.speedup >= _SCALES}
-    lines: list[str] = []
-    for mode, law in prediction.laws.get("amdahl", {}).items():
-        if mode not in scaling:
-            continue
-        limit = "no limit" if law["speedup_max"] is None else f"at most {law['speedup_max']:.2f}x"
-        text = f"Amdahl, {mode}: {100 * law['serial_fraction']:.1f} % serial, {limit} (off by up to"
-        lines += wrapped(f"{text} {100 * law['error']:.1f} %)")
-    for mode, law in prediction.laws.get("usl", {}).items():
-        if mode not in scaling:
-            continue
-        best = "" if law["cores_best"] is None else f", best at {law['cores_best']:.1f} cores"
-        text = f"USL, {mode}: contention {law['contention']:.4f}, coherency {law['coherency']:.5f}{best}"
-        lines += wrapped(f"{text} (off by up to {100 * law['error']:.1f} %)")
+            lines += wrapped(f"latency with {place(run)}: {values}{rate}")
     return lines
 
 
 def _unfinished(run: UnfinishedRun) -> list[str]:
-    lines = wrapped(f"{_place(run)}, GIL {'on' if run.gil else 'off'}: {run.reason}")
+    lines = wrapped(f"{place(run)}: {run.reason}")
     for sentence in run.stuck:
         lines += wrapped(sentence, "  - ", "    ")
     return lines
@@ -148,7 +136,7 @@ def _unfinished(run: UnfinishedRun) -> list[str]:
 
 def _observed(observed: Observed) -> list[str]:
     """Each finding of a configuration: rule, what happened, why, and what helps."""
-    where = f"{_place(observed)}, GIL {'on' if observed.gil else 'off'}"
+    where = place(observed)
     lines: list[str] = []
     for finding in observed.findings:
         lines += wrapped(f"{finding['rule']} {finding['kind']} ({finding['certainty']}) with {where}:")

@@ -75,8 +75,8 @@ def _size(models: Any) -> dict[str, Any]:
 
 
 def _check(target: str, scratch: str) -> tuple[Result, list[Trace]]:
-    from .checking import Options
     from .cli_check import run_check
+    from .options import Options
     from .simcore.trace import load
     from .text import render
 
@@ -108,7 +108,8 @@ def _predict(configurations: list[Any], profile: Any, scratch: str) -> tuple[Any
 
 
 def _validate(configurations: list[Any], profile: Any) -> Any:
-    from .cli_scaling import run_prediction, run_validation
+    from .cli_scaling import run_prediction
+    from .cli_validate import run_validation
     from .validate_text import render
 
     prediction, _ = run_prediction(

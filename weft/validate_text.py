@@ -21,14 +21,17 @@ _UNITS = (("s", 1.0), ("ms", 1e3), ("us", 1e6))
 
 def render(result: ValidationResult) -> str:
     """The whole report, ending in a newline."""
+    pinned = ", each thread pinned to a core" if result.pinned else ""
     lines = wrapped(
         f"{result.target}: predicted, then run {result.repeat} times in each of {_count(result.runs)} on this machine"
+        f"{pinned}"
     )
     fixed, result = _varying(result)
     if fixed:
         lines += wrapped(f"with {parameters(fixed)}")
     lines += ["", *_table(result), "", *_verdict(result)]
-    notes = [f"{_name(run)}: {run.note}" for run in result.runs if run.note]
+    notes = [f"{_name(run)}: bound only: {run.envelope_reason}" for run in result.runs if run.envelope_reason]
+    notes += [f"{_name(run)}: {run.note}" for run in result.runs if run.note]
     notes += [
         f"{_configuration(run.params, run.cores, run.gil)}: not run for real, since it never ends in simulation: "
         f"{run.reason}"
@@ -40,6 +43,11 @@ def render(result: ValidationResult) -> str:
         for note in notes:
             lines += wrapped(note, "  ")
     lines += ["", *wrapped(f"machine: {_machine(result)}")]
+    if result.stability is not None and result.stability.unstable:
+        lines += wrapped(
+            f"unstable machine: its hand-over took {result.stability.before_ns / 1e3:.1f} us before the real runs and "
+            f"{result.stability.after_ns / 1e3:.1f} us after"
+        )
     if result.profile:
         lines += wrapped(f"profile: {result.profile.get('name', 'unnamed')}")
     return "\n".join(lines) + "\n"
@@ -81,6 +89,13 @@ def _span(value: float | None, interval: Sequence[float] | None, factor: float) 
     return f"{number(value * factor)} [{low}, {high}]"
 
 
+def _predicted(run: ValidationRun, factor: float) -> str:
+    """The time, or outside the envelope only what it cannot be below."""
+    if run.verdict == "bound only" and run.bound_seconds is not None:
+        return f"at least {number(run.bound_seconds * factor)}"
+    return _span(run.seconds, run.seconds_interval, factor)
+
+
 def _percent(share: float) -> str:
     return f"{share * 100:+.1f} %"
 
@@ -95,9 +110,9 @@ def _table(result: ValidationResult) -> list[str]:
             parameters(run.params) if inline else "",
             str(run.cores),
             "on" if run.gil else "off",
-            _span(run.seconds, run.seconds_interval, factor),
+            _predicted(run, factor),
             _span(run.measured_seconds, run.measured_interval, factor),
-            "-" if run.error is None else _percent(run.error),
+            "-" if run.error is None or run.verdict == "bound only" else _percent(run.error),
         ]
         for run in runs
     ]

@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 from weft.checkers.finding import Finding, Hold, Related, Result, Step, Suppressed, Suppression, ThreadState, Wait
 
 COMMAND = Path(sys.executable).parent / "weft"
+LIMIT_S = 240.0
+"""Longer than any command takes on any machine, and shorter than pytest waits for a test."""
 AB_BA = """\
     import threading
 
@@ -108,19 +110,19 @@ class Weft:
             },
         )
 
-    def __call__(self, *arguments: str, limit_s: float = 60, **options: Any) -> Done:
+    def __call__(self, *arguments: str, limit_s: float = LIMIT_S, **options: Any) -> Done:
         return ended(self.start(*arguments, **options), limit_s)
 
     def interrupted(self, *arguments: str, once: Callable[[], bool]) -> Done:
         """Run the command and press Ctrl-C as soon as ``once`` holds."""
         process = self.start(*arguments)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + LIMIT_S
         while not once():
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline, "the program never got so far"
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        return ended(process, 20)
+        return ended(process, LIMIT_S)
 
     def size(self, name: str) -> int:
         path = self.folder / name

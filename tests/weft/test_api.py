@@ -28,15 +28,15 @@ from weft.simcore.target import TargetError
 PROGRAM = """\
     import threading, weft
 
-    def main(tasks=2, locked=False):
+    def main(tasks=2, locked=False, seconds=0.01):
         lock = threading.Lock()
 
         def work():
             if locked:
                 with lock:
-                    weft.work(0.01)
+                    weft.work(seconds)
             else:
-                weft.work(0.01)
+                weft.work(seconds)
 
         threads = [threading.Thread(target=work) for _ in range(tasks)]
         for thread in threads: thread.start()
@@ -51,7 +51,7 @@ def taken_twice() -> None:
 
 
 def spread(tasks: int = 2) -> None:
-    threads = [threading.Thread(target=weft.work, args=(0.5,)) for _ in range(tasks)]
+    threads = [threading.Thread(target=weft.work, args=(50,)) for _ in range(tasks)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -209,17 +209,17 @@ def test_options_out_of_range(program: Any, options: dict[str, Any], says: str) 
 def test_predict_of_a_function() -> None:
     prediction = weft.predict(spread, tasks=[1, 2], cores=[1, 2], gil=[True, False], machine="ideal", repeat=1)
     seconds = {(run.params["tasks"], run.cores, run.gil): run.seconds for run in prediction.runs}
-    assert seconds[2, 2, False] == pytest.approx(0.5, rel=0.02)
-    assert seconds[2, 2, True] == pytest.approx(1.0, rel=0.02)
-    assert seconds[2, 1, False] == pytest.approx(1.0, rel=0.02)
+    assert seconds[2, 2, False] == pytest.approx(50, rel=0.02)
+    assert seconds[2, 2, True] == pytest.approx(100, rel=0.02)
+    assert seconds[2, 1, False] == pytest.approx(100, rel=0.02)
     assert len(seconds) == 8
 
 
 def test_predict_of_a_target(program: str) -> None:
-    prediction = weft.predict(program, tasks=4, cores=[4], gil=[False], machine="ideal", repeat=1)
+    prediction = weft.predict(program, tasks=4, seconds=10, cores=[4], gil=[False], machine="ideal", repeat=1)
     (run,) = prediction.runs
-    assert (run.params, run.cores, run.gil) == ({"tasks": 4}, 4, False)
-    assert run.seconds == pytest.approx(0.01, rel=0.1)
+    assert (run.params, run.cores, run.gil) == ({"tasks": 4, "seconds": 10}, 4, False)
+    assert run.seconds == pytest.approx(10, rel=0.1)
 
 
 def test_predict_with_a_profile_of_ones_own() -> None:
@@ -322,7 +322,7 @@ def test_importing_weft_and_checking_load_no_heavy_library() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=240,
         env={**os.environ, "PYTHONPATH": str(Path(weft.__file__).parent.parent)},
     )
     assert json.loads(done.stdout) == [[], []]

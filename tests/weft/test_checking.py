@@ -12,17 +12,9 @@ from typing import Any
 
 import pytest
 
-from weft.checking import (
-    FAILURE_SCHEMA,
-    NO_ACCESSES,
-    FailureFileError,
-    FunctionTarget,
-    GaveUp,
-    Options,
-    check,
-    read_failure,
-    replay,
-)
+from weft.checking import NO_ACCESSES, FunctionTarget, GaveUp, check, replay
+from weft.failure_file import SCHEMA, FailureFileError, read_failure
+from weft.options import Options
 from weft.simcore.explored import Divergence
 from weft.simcore.target import TargetError
 from weft.simcore.trace import Op
@@ -174,17 +166,6 @@ def test_progress_is_told() -> None:
     assert seen[0][1] < seen[1][1]
 
 
-def test_options_become_a_budget() -> None:
-    budget = Options(max_executions=5, max_seconds=2.0, max_steps=7, timeout=3.0, keep_going=True).budget()
-    assert asdict(budget) == {
-        "max_executions": 5,
-        "max_seconds": 2.0,
-        "max_steps": 7,
-        "stall_s": 3.0,
-        "keep_going": True,
-    }
-
-
 # Failure files.
 
 
@@ -210,7 +191,7 @@ def test_a_folder_that_takes_no_files_costs_the_replay_not_the_finding() -> None
 
 def test_a_failure_file_holds_what_a_replay_needs(failure: Path) -> None:
     content = read_failure(failure)
-    assert (content["schema"], content["target"], content["parameters"]) == (FAILURE_SCHEMA, "bank", {"crossed": True})
+    assert (content["schema"], content["target"], content["parameters"]) == (SCHEMA, "bank", {"crossed": True})
     assert content["options"] == asdict(Options())
     assert len(content["schedule"]) <= len(content["labels"])
 

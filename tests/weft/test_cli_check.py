@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import time
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -268,11 +271,18 @@ def test_two_hundred_threads(weft: Weft) -> None:
     assert (done.code, weft.result()["verdict"], weft.result()["executions"]) == (0, "incomplete", 5)
 
 
+def processor_s(run: Callable[[], object]) -> float:
+    """The CPU time of the child processes that ``run`` waits for."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    run()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
 @pytest.mark.slow
-def test_a_cold_check_answers_within_a_second(weft: Weft, ab_ba: str) -> None:
-    spent: list[float] = []
-    for _ in range(3):
-        started = time.monotonic()
-        assert weft("check", ab_ba).code == 1
-        spent.append(time.monotonic() - started)
-    assert min(spent) < 1
+def test_a_cold_check_takes_no_longer_than_starting_python_some_times(weft: Weft, ab_ba: str) -> None:
+    """In CPU time, beside Python's own: so it holds on a slow machine and on a busy one."""
+    empty = [sys.executable, "-c", "pass"]
+    start = min(processor_s(lambda: subprocess.run(empty, check=True)) for _ in range(5))
+    checks = [processor_s(lambda: weft("check", ab_ba)) for _ in range(3)]
+    assert min(checks) < 40 * start, "a second where Python starts in 25 ms"

@@ -42,6 +42,19 @@ def test_the_cure_is_clean(weft: Weft, rule: str) -> None:
         assert done.verdict().startswith("clean: ")
 
 
+def slowed(program: str) -> str:
+    """The program as if the first statement of every function and of every turn of a loop took a millisecond more."""
+    head = re.compile(r"^( *)(?:def|for) .*:$", re.MULTILINE)
+    return head.sub(r"\g<0>\n\1    weft.work(0.001)", program).replace("import threading\n", "import threading, weft\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", [rule for rule in REPORTED if command(example(rule))[1] == "predict"])
+def test_what_is_measured_of_an_example_does_not_decide(weft: Weft, rule: str) -> None:
+    assert rules_of(run(weft, slowed(example(rule)))) == {rule}
+    assert rules_of(run(weft, slowed(cured(rule)))) == set()
+
+
 @pytest.mark.parametrize("rule", REPORTED)
 def test_program_and_cure_differ_in_what_is_shown(rule: str) -> None:
     before, after = example(rule).splitlines(), cured(rule).splitlines()

@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from .conftest import LONG, Weft, ended
+from .conftest import LIMIT_S, LONG, Weft, ended
 
 
 def test_ctrl_c_prints_and_writes_what_is_known(weft: Weft) -> None:
@@ -49,7 +49,7 @@ def test_ctrl_c_in_a_program_that_does_not_answer(weft: Weft) -> None:
 def test_ctrl_c_during_predict(weft: Weft) -> None:
     weft.write("long.py", LONG)
     done = weft.interrupted(
-        "predict", "long.py:main", "--repeat", "100000", once=lambda: weft.size("executions.txt") > 5
+        "predict", "long.py:main", "--repeat", "100000", "--yes", once=lambda: weft.size("executions.txt") > 5
     )
     assert (done.code, done.err) == (130, "weft: interrupted\n")
 
@@ -78,5 +78,5 @@ def test_ctrl_c_during_the_tour(weft: Weft) -> None:
         if line.startswith("3. "):
             break
     process.send_signal(signal.SIGINT)
-    done = ended(process, 30)
+    done = ended(process, LIMIT_S)
     assert (done.code, done.message) == (130, "weft: interrupted")

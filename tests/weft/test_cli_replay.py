@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from .conftest import AB_BA, Weft
+from .conftest import AB_BA, LIMIT_S, Weft
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_replay_with_pdb_stops_where_the_thread_failed(weft: Weft) -> None:
     weft.write("fails.py", "def main():\n    culprit = 'butter'\n    assert culprit == 'jam'\n")
     assert weft("check", "fails.py:main", "--quiet", "--json", "result.json").code == 1
     process = weft.start("replay", weft.result()["findings"][0]["replay"], "--pdb", stdin=subprocess.PIPE)
-    out, err = process.communicate("p culprit\nc\n", timeout=30)
+    out, err = process.communicate("p culprit\nc\n", timeout=LIMIT_S)
     assert process.returncode == 1
     assert "'butter'" in out
     assert "Traceback" not in err

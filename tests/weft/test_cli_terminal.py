@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import LONG, Weft, environment, slowly
+from .conftest import LIMIT_S, LONG, Weft, environment, slowly
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "examples").glob("*.py"))
 
@@ -61,13 +61,13 @@ def on_a_terminal(weft: Weft, *arguments: str, **variables: str) -> tuple[str, s
             break
         shown += part
     os.close(ours)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=LIMIT_S)
     return out, shown.decode()
 
 
 @pytest.mark.slow
 def test_progress_is_shown_on_a_terminal_without_colour_if_unwanted(weft: Weft) -> None:
-    command = ["check", weft.write("long.py", LONG) + ":main", "--max-seconds", "1.5"]
+    command = ["check", weft.write("long.py", LONG) + ":main", "--max-seconds", "0.5"]
     colour = re.compile(r"\x1b\[[0-9;]*m")
     out, err = on_a_terminal(weft, *command)
     assert "exploring" in err

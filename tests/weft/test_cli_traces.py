@@ -18,6 +18,8 @@ from weft import cli_traces
 from weft.simcore import std_format
 from weft.simcore.trace import load
 
+from .conftest import LIMIT_S
+
 COMMAND = Path(sys.executable).parent / "weft"
 
 PROGRAM = """\
@@ -80,7 +82,7 @@ class Weft:
             env={**os.environ, "NO_COLOR": "1", "COLUMNS": "80"},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=LIMIT_S,
         )
         assert done.returncode == code, done.stdout + done.stderr
         assert "Traceback" not in done.stderr

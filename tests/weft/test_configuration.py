@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from weft.checking import Options
 from weft.configuration import KEYS, ConfigurationError, find, load
+from weft.options import Options
 
 from .conftest import Weft
 

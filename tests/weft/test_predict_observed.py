@@ -1,4 +1,7 @@
-"""Priority inversions and starvation in ``weft predict``: found, told in the text and the JSON, and cured."""
+"""Priority inversions and starvation in ``weft predict``: found, told in the text and the JSON, and cured.
+
+What decides here lasts far longer than anything that is measured, so that a busy machine changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -17,23 +20,24 @@ from weft.simcore.prediction import Prediction, sweep
 from weft.simcore.profile import IDEAL
 
 
-def inverted(medium: float = 0.05) -> None:
+def inverted(medium: float = 1) -> None:
     lock = threading.Lock()
 
     def low() -> None:
         weft.priority(1)
         with lock:
-            weft.work(0.01, gil=False)
+            weft.work(1, gil=False)
+        weft.work(2, gil=False)
 
     def high() -> None:
         weft.priority(3)
-        time.sleep(0.002)
+        time.sleep(0.2)
         with lock:
             pass
 
     def between() -> None:
         weft.priority(2)
-        time.sleep(0.003)
+        time.sleep(0.4)
         weft.work(medium, gil=False)
 
     weft.priority(9)
@@ -74,12 +78,12 @@ def hogged() -> None:
     def important() -> None:
         weft.priority(2)
         for _ in range(40):
-            weft.work(0.05, gil=False)
+            weft.work(1, gil=False)
             time.sleep(0)
 
     def modest() -> None:
         weft.priority(1)
-        weft.work(0.01, gil=False)
+        weft.work(0.1, gil=False)
 
     weft.priority(9)
     threads = [threading.Thread(target=body, name=body.__name__) for body in (important, modest)]
@@ -93,24 +97,28 @@ def test_a_thread_without_a_core_is_listed() -> None:
     (observed,) = weft.predict(hogged, cores=[1, 2], gil=[False], machine="ideal", repeat=1).observed
     (finding,) = observed.findings
     assert (observed.cores, finding["rule"]) == (1, "L002")
-    assert finding["message"].startswith("modest was ready for 2")
+    assert finding["message"].startswith("modest was ready for ")
 
 
 def greedy(pause: float = 0.0) -> None:
-    """No priorities: one thread gives the lock up and takes it again at once."""
+    """No priorities: one thread gives the lock up and takes it again at once.
+
+    On one core nobody can be faster: the other one is woken, but not given the core before the lock is taken again.
+    """
     lock = threading.Lock()
 
     def collector() -> None:
         for _ in range(200):
             with lock:
-                weft.work(0.01, gil=False)
+                time.sleep(0.1)
             if pause:
                 time.sleep(pause)
 
     def reporter() -> None:
-        time.sleep(0.001)
-        with lock:
-            weft.work(0.01, gil=False)
+        time.sleep(0.05)
+        for _ in range(3):
+            with lock:
+                pass
 
     threads = [threading.Thread(target=body, name=body.__name__) for body in (collector, reporter)]
     for thread in threads:
@@ -120,18 +128,18 @@ def greedy(pause: float = 0.0) -> None:
 
 
 def test_a_thread_that_never_gets_the_lock_is_listed_without_priorities() -> None:
-    prediction = weft.predict(greedy, cores=[2], repeat=1)
+    prediction = weft.predict(greedy, cores=[1], repeat=1)
     (observed,) = prediction.observed
     assert [finding["rule"] for finding in observed.findings] == ["L002"]
     assert observed.findings[0]["message"].startswith("reporter waited")
     (run,) = prediction.runs
     assert not run.prioritised
     assert run.lock_wait_max > 0.9
-    assert "L002 starvation (observed) with 2 cores" in render(prediction)
+    assert "L002 starvation (observed) with 1 core" in render(prediction)
 
 
 def test_a_lock_that_is_free_for_a_while_starves_nobody() -> None:
-    prediction = weft.predict(greedy, cores=[2], repeat=1, pause=0.001)
+    prediction = weft.predict(greedy, cores=[1], repeat=1, pause=0.05)
     assert prediction.observed == []
     assert prediction.runs[0].lock_wait_max < 0.1
 
@@ -154,5 +162,5 @@ def test_a_program_in_a_child_process(tmp_path: Path) -> None:
     assert [finding["rule"] for observed in result.observed for finding in observed.findings] == ["P001"]
     command = [sys.executable, "-m", "weft", "predict", f"{program}:inverted", "--inheritance", "--json", "-"]
     command += ["--cores", "1", "--gil", "off", "--repeat", "1", "--machine", "ideal"]
-    done = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, check=True, timeout=240)
     assert json.loads(done.stdout)["observed"] == []

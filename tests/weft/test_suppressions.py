@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from weft import cli_check
 from weft.checkers.finding import Finding, Hold, Related, Result, Step, ThreadState, Wait
-from weft.checking import Options
 from weft.configuration import Configuration
+from weft.options import Options
 from weft.suppressions import Suppressions, places
 
 from .conftest import Weft, finding, findings, result

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from weft.real_runs.measure import Sample
+from weft.real_runs.suite_result import Stability
 from weft.real_runs.validation import ValidationResult, ValidationRun
 from weft.validate_text import render
 
@@ -87,6 +88,25 @@ def test_long_parameters_have_a_line_of_their_own() -> None:
     lines = text.splitlines()
     above = lines.index("workers=2 batch_size=64")
     assert lines[above + 1].split()[:2] == ["1", "on"]
+
+
+def test_outside_the_envelope_a_bound_and_the_reason_are_given() -> None:
+    more = {**MEASURED, "verdict": "bound only", "envelope_reason": "it is too fine", "bound_seconds": 0.05}
+    text = render(result(run({"workers": 2}, **more), pinned=True))
+    assert "at least 50.00" in text
+    assert "100.0" not in text
+    assert "+1.9" not in text
+    assert "workers=2 cores=1 gil=on: bound only: it is too fine" in text
+    assert "each thread pinned to a core" in " ".join(text.split())
+
+
+def test_an_unstable_machine_is_told() -> None:
+    still = Stability(before_ns=10_000, after_ns=11_000, moved=0.1, unstable=False)
+    moved = Stability(before_ns=10_000, after_ns=15_000, moved=0.5, unstable=True)
+    assert "unstable" not in render(result(run({}), stability=still))
+    assert "unstable machine: its hand-over took 10.0 us before the real runs and 15.0 us" in render(
+        result(run({}), stability=moved)
+    )
 
 
 def test_nothing_to_compare() -> None:

@@ -1,24 +1,26 @@
 """A thread gives a lock up and takes it again at once: nobody else gets it.
 
-Run: weft predict l002.py --cores 2
+Run: weft predict l002.py --cores 1
 """
 
 import threading
-
-import weft
+import time
 
 lock = threading.Lock()
+samples: list[int] = []
 
 
 def collect() -> None:
-    for _ in range(200):
+    for number in range(200):
         with lock:
-            weft.work(0.01, gil=False)
+            time.sleep(0.01)
+            samples.append(number)
 
 
 def report() -> None:
-    with lock:
-        weft.work(0.01, gil=False)
+    for _ in range(3):
+        with lock:
+            sum(samples)
 
 
 def main() -> None:

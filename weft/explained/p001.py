@@ -14,21 +14,21 @@ taken = threading.Event()
 def background() -> None:
     with lock:
         taken.set()
-        weft.work(0.1, gil=False)
-    weft.work(1.5, gil=False)
+        weft.work(1.0, gil=False)
+    weft.work(15.0, gil=False)
 
 
 def ordinary() -> None:
     weft.priority(1)
     taken.wait()
-    weft.work(1.0, gil=False)
+    weft.work(10.0, gil=False)
 
 
 def urgent() -> None:
     weft.priority(2)
     taken.wait()
     with lock:
-        weft.work(0.1, gil=False)
+        weft.work(1.0, gil=False)
 
 
 def main() -> None:

@@ -1,0 +1,70 @@
+"""What a prediction means: what holds the program back, how many threads are enough, what changes would gain.
+
+One answer beside the numbers, made where the program is simulated and sent with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from .attribution import RunTimeline, Simulations, attribute, fastest, laws_beside
+from .recommending import recommend
+from .simcore.bottlenecks import Attribution, Recommendation, WhatIf
+from .simcore.prediction import Prediction
+from .what_if import Change, answer
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """Beside a prediction; in the JSON its fields stand among the prediction's own."""
+
+    attributions: list[Attribution] = []
+    """The fastest configuration of each GIL mode."""
+    recommended: list[Recommendation] = []
+    what_if: list[WhatIf] = []
+    """The fastest configuration with each change asked for."""
+    laws: dict[str, dict[str, Any]] = {}
+    """The prediction's, and those that need a critical path."""
+
+
+def explain(
+    prediction: Prediction,
+    run_timeline: RunTimeline,
+    changes: Sequence[Change] = (),
+    scale: Mapping[str, float] | None = None,
+) -> Explanation:
+    """Explain a prediction, with about ten more simulations; nothing for one without any completed run.
+
+    ``scale`` is what all its configurations were scaled by. In a child that simulated only a share of a sweep the
+    prediction is the whole one, which its job carries (``job["explain"]["prediction"]``).
+
+    Raises:
+        PredictionError: a configuration that completed fails when it is simulated again.
+    """
+    if not prediction.runs:
+        return Explanation(laws=prediction.laws)
+    simulations = Simulations(run_timeline, scale)
+    attributions = attribute(prediction, simulations)
+    best = min(fastest(prediction.runs), key=lambda run: run.seconds)
+    return Explanation(
+        attributions=attributions,
+        recommended=recommend(prediction, simulations),
+        what_if=answer(simulations.configuration(best), changes, simulations) if changes else [],
+        laws=laws_beside(prediction, attributions),
+    )
+
+
+def combined(prediction: Prediction, explanation: Explanation | None) -> dict[str, Any]:
+    """One result: the explanation's fields among the prediction's, and bottlenecks told by the critical path."""
+    if explanation is None:
+        return msgspec.to_builtins(prediction)
+    told = {_place(found): found.bottleneck for found in explanation.attributions}
+    runs = [replace(run, bottleneck=told.get(_place(run), run.bottleneck)) for run in prediction.runs]
+    return {**msgspec.to_builtins(replace(prediction, runs=runs)), **msgspec.to_builtins(explanation)}
+
+
+def _place(run: Any) -> str:
+    return repr((run.params, run.cores, run.gil))
