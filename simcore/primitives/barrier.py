@@ -61,7 +61,8 @@ class BarrierOperation(Operation):
 
 
 class Arrive(BarrierOperation):
-    """Come to the barrier, once the round before has left it; the last one opens it, or goes on to run the action.
+    """Come to the barrier, once the round before has left it; the last one opens it, or goes on to run the action,
+    knowing what the others did before they came.
 
     Returns the arrival's number.
     """
@@ -86,6 +87,9 @@ class Arrive(BarrierOperation):
         if not barrier._count:
             barrier._arrivals = []
         index = barrier._count
+        if index + 1 == barrier._parties:
+            for arrived_at in barrier._arrivals:
+                world.order_after(arrived_at)
         barrier._arrivals.append(world.step)
         barrier._count += 1
         if index + 1 == barrier._parties:

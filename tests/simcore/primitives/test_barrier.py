@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from weft.api import check
 from weft.simcore.explored import Outcome
 from weft.simcore.primitives.barrier import Barrier, Phase
 
@@ -196,3 +197,26 @@ def test_unwinding_raises_nothing_else(run, together) -> None:
     assert ran.outcome is Outcome.DEADLOCK
     assert ran.execution.failures == []
     assert kept[0]._phase is Phase.ACTING
+
+
+@pytest.mark.parametrize("action", [None, lambda: None])
+def test_the_last_one_to_come_knows_what_the_others_did(action: object) -> None:
+    """No unordered access, not even a note: whoever comes last is ordered after those that came before."""
+
+    def program() -> None:
+        barrier, written, sums = threading.Barrier(2, action), [0, 0], [0, 0]
+
+        def exchange(number: int) -> None:
+            written[number] = 1
+            barrier.wait()
+            sums[number] = sum(written)
+
+        threads = [threading.Thread(target=exchange, args=(number,)) for number in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sums == [2, 2]
+
+    result = check(program, strict_races=True)
+    assert (result.findings, result.notes, result.exhaustive, result.executions) == ([], [], True, 2)

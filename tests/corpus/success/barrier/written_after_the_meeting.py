@@ -1,5 +1,4 @@
 # expect: clean
-# notes: 1
 """All have read before anybody writes, since they meet in between."""
 
 import threading

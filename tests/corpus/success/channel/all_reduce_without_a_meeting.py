@@ -1,5 +1,4 @@
 # expect: clean
-# notes: 1
 """Ranks meet at a barrier between adding their gradients and reading the sum."""
 
 import threading
