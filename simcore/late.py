@@ -19,6 +19,8 @@ _ROOMS = {
     "socket": "sockets",
     "selectors": "selecting",
     "asyncio.base_events": "loops",
+    "multiprocessing.connection": "process_pipe",
+    "multiprocessing.pool": "thread_pool",
 }
 """The room of the primitives that stands in for a module."""
 

@@ -48,8 +48,13 @@ _EVENTS = {
     "_thread.start_joinable_thread": ("starts a real thread that the simulation does not control", _EARLY),
 }
 
+PROCESS_POOL = (
+    "concurrent/futures/process.py",
+    "uses a ProcessPoolExecutor",
+    "use a ThreadPoolExecutor, or check one worker",
+)
 _ON_BEHALF = (
-    ("concurrent/futures/process.py", "uses a ProcessPoolExecutor", "use a ThreadPoolExecutor, or check one worker"),
+    PROCESS_POOL,
     ("multiprocessing/", "starts child processes (multiprocessing)", _FORK),
     ("subprocess.py", "starts a child process", _CHILD),
 )
@@ -113,6 +118,11 @@ def _on_behalf(frame: types.FrameType | None) -> tuple[str, str] | None:
     return next(((what, advice) for part, what, advice in _ON_BEHALF if f"/{part}" in files), None)
 
 
+def called_from(part: str, frame: types.FrameType | None) -> bool:
+    """Is a function of a file whose path has this part among the callers, ``frame`` included?"""
+    return part in _files(frame)
+
+
 def _files(frame: types.FrameType | None) -> str:
     names: list[str] = []
     while frame is not None:
@@ -158,12 +168,9 @@ def _semaphore_class(real: Any) -> Any:
         if world is None or world.closing:
             return real.__new__(cls, *args, **kwargs)
         frame = sys._getframe(1)
-        name, what, advice = _ON_BEHALF[0]
-        files = _files(frame)
-        if name in files:
+        name, what, advice = PROCESS_POOL
+        if called_from(f"/{name}", frame):
             refuse(what, advice, frame)
-        if "/multiprocessing/queues.py" in files:
-            refuse("makes a queue between processes (multiprocessing)", "use queue.Queue between threads", frame)
         return ProcessLock(*args, **kwargs)
 
     return type("SemLock", (real,), {"__new__": __new__, "__module__": real.__module__})

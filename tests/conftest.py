@@ -1,10 +1,36 @@
-"""What every test may use: where the repository is."""
+"""What every test may use, and what keeps all of them quick and equal: examples, garbage, bytecode."""
 
 from __future__ import annotations
 
+import gc
+import sys
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How fast a machine draws and runs an example is no property of the code, so no test is failed for it. The examples
+# are the same everywhere: a change is judged by what it changes. For new ones: pytest --hypothesis-profile=new
+settings.register_profile("new", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", settings.get_profile("new"), derandomize=True, database=None)
+settings.load_profile("same")
+
+
+def pytest_collection_finish() -> None:
+    """What pytest and the test modules hold stays to the end, so that no test that collects garbage walks through it."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
+    """Hundreds of tests start weft: where Python is told not to keep bytecode, every start would compile all of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        if sys.dont_write_bytecode:
+            patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+            patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,8 @@ from typing import Any
 import pytest
 
 from weft.checkers.finding import Result
-from weft.checking import Options, check
+from weft.checking import check
+from weft.options import Options
 from weft.simcore.target import Target, parse_target
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -33,7 +34,7 @@ CUT_OFF = Options(save=False, max_steps=600, max_executions=40)
 THOROUGH = Options(save=False, keep_going=True)
 SAMPLED = 30
 """Random executions of each clean program."""
-DRAWN = 50
+DRAWN = 20
 """Executions in which sampling may find a bug."""
 
 

@@ -224,7 +224,7 @@ def test_every_module_says_what_it_is_for(layer: str) -> None:
 def test_importing_is_light(module: str) -> None:
     heavy = {"jinja2", "networkx", "numpy", "rich", "simpy", "torch"}
     code = f"import sys, {module}; print(*sorted({heavy!r} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [], f"import {module} loads what a short command does not need"
 
@@ -272,7 +272,7 @@ def test_ci_runs_the_command_of_the_readme() -> None:
     script = (ROOT / ".ci/run").read_text(encoding="utf-8")
     extraction = re.search(r"^tests=\$\((awk .*)\)$", script, re.MULTILINE)
     assert extraction
-    done = subprocess.run(["bash", "-c", extraction[1]], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["bash", "-c", extraction[1]], cwd=ROOT, capture_output=True, text=True, timeout=240)
     lines = fenced_lines((ROOT / "README.md").read_text(encoding="utf-8"))
     assert done.stdout.strip() == next(line for line in lines if "pytest" in line)
     assert 'bash -c "$tests"' in script
@@ -285,7 +285,7 @@ def test_changelog_and_package_agree_on_the_version() -> None:
         f"CHANGELOG.md has no entry for {version}"
     )
     done = subprocess.run(
-        [sys.executable, "-c", "import weft; print(weft.__version__)"], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", "import weft; print(weft.__version__)"], capture_output=True, text=True, timeout=240
     )
     assert done.stdout.strip() == version, done.stderr
 
@@ -306,7 +306,7 @@ def test_links_between_pages_lead_somewhere() -> None:
 
 
 def test_the_picture_is_what_its_script_draws(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, str(ROOT / "docs/draw_overview.py"), str(tmp_path)], check=True, timeout=60)
+    subprocess.run([sys.executable, str(ROOT / "docs/draw_overview.py"), str(tmp_path)], check=True, timeout=240)
     drawn = sorted(tmp_path.glob("*.svg"))
     assert [path.name for path in drawn] == ["overview-dark.svg", "overview-light.svg"]
     for path in drawn:

@@ -13,7 +13,8 @@ import pytest
 
 from weft.checkers.exploration.explore import Budget, explore
 from weft.checkers.finding import Finding, Result
-from weft.checking import Options, check
+from weft.checking import check
+from weft.options import Options
 from weft.simcore.target import parse_target
 from weft.text import render_finding
 

@@ -52,6 +52,11 @@ SUITES: dict[str, dict[str, Any]] = {
         "except": True,
     },
     "test_thread": {"modules": ["test.test_thread"], "classes": ["TestForkInThread"], "except": True},
+    "test_thread_pool": {
+        "modules": ["test._test_multiprocessing"],
+        "classes": ["WithThreadsTestPool"],
+        "except": False,
+    },
     "test_concurrent_futures": {
         "modules": [f"test.test_concurrent_futures.test_{name}" for name in _FUTURES],
         "classes": ["ProcessPool", "FailingInitializerResources"],

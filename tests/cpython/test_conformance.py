@@ -16,6 +16,7 @@ SUITES = (
     "test_threading_local",
     "test_threading",
     "test_thread",
+    "test_thread_pool",
     "test_concurrent_futures",
 )
 _FAST = {("explored", "lock_tests"), ("explored", "test_sched"), ("timed", "test_sched")}

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from weft.checkers.finding import Result
-from weft.checking import Options, check
+from weft.checking import check
+from weft.options import Options
 from weft.simcore.target import parse_target
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "limits.md"

@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 import pytest
 
-from weft import cli, cli_check, cli_scaling, cli_traces
-from weft.checking import Options, check
+from weft import cli, cli_check, cli_scaling, cli_traces, cli_validate
+from weft.checking import check
+from weft.options import Options
 from weft.simcore.target import parse_target
 
 ROOT = Path(__file__).parents[2]
@@ -54,7 +55,7 @@ def options_of(command: click.Command) -> Iterator[str]:
 
 def test_options_named_in_the_prose_exist() -> None:
     group = click.Group()
-    for module in (cli_check, cli_scaling, cli_traces):
+    for module in (cli_check, cli_scaling, cli_traces, cli_validate):
         module.register(group)
     commands = [*group.commands.values(), *cli.cli.commands.values()]
     known = {name for command in commands for name in options_of(command)} | {"--help", "--version", "--weft"} | FOREIGN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,12 @@ import pytest
 
 @pytest.fixture
 def regenerate(repository: Path, tmp_path: Path) -> Regenerate:
-    return Regenerate(repository / "docs/regenerate.py", tmp_path / "page.md")
+    """The script in a repository of two files, since every page gets a copy of the whole."""
+    script = tmp_path / "repository/docs/regenerate.py"
+    script.parent.mkdir(parents=True)
+    shutil.copy(repository / "docs/regenerate.py", script)
+    shutil.copy(repository / "pyproject.toml", tmp_path / "repository")
+    return Regenerate(script, tmp_path / "page.md")
 
 
 class Regenerate:
@@ -23,7 +29,7 @@ class Regenerate:
 
     def __call__(self, *options: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(self.script), *options, str(self.page)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60)
+        return subprocess.run(command, capture_output=True, text=True, timeout=240)
 
     def filled(self, text: str) -> str:
         self.page.write_text(text)

@@ -15,7 +15,8 @@ from types import ModuleType
 
 import pytest
 
-from weft.checking import Options, check
+from weft.checking import check
+from weft.options import Options
 from weft.simcore.target import parse_target
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -139,10 +140,10 @@ def test_a_failure_is_repeated_in_a_fresh_process_although_imports_take_locks(tm
         "thread.join()\n"
     )
     weft = [sys.executable, "-m", "weft"]
-    checked = subprocess.run([*weft, "check", "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    checked = subprocess.run([*weft, "check", "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=240)
     assert checked.returncode == 1, checked.stdout + checked.stderr
     (failure,) = (tmp_path / ".weft" / "failures").glob("*.json")
     repeated = subprocess.run(
-        [*weft, "replay", str(failure)], cwd=tmp_path, capture_output=True, text=True, timeout=100
+        [*weft, "replay", str(failure)], cwd=tmp_path, capture_output=True, text=True, timeout=240
     )
     assert "reproduced" in repeated.stdout, repeated.stdout + repeated.stderr

@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 
 from weft.checkers.exploration.explore import record
 from weft.checkers.finding import Result
-from weft.checking import Options, check, read_failure, replay
+from weft.checking import check, replay
+from weft.failure_file import read_failure
+from weft.options import Options
 from weft.simcore import opcodes
 from weft.simcore.rewriting import rewrite
 from weft.simcore.target import parse_target
@@ -313,7 +315,9 @@ def announced(code: types.CodeType, file: str) -> list[tuple[Any, ...]]:
 
 
 @since
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(body=st.lists(st.sampled_from(STATEMENTS), min_size=1, max_size=6))
 def test_it_sees_what_the_rewriter_sees(body: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     source = CLASSES + "def work(n):\n" + "".join(f"    {line}\n" for line in body)

@@ -1,5 +1,5 @@
 # package: joblib==1.6.0
-# expect: refused
+# expect: bounded
 """Three calls through Parallel with two threads; the results come in the order of the calls."""
 
 from joblib import Parallel, delayed

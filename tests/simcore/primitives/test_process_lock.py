@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weft.checkers.finding import Result
-from weft.checking import Options, check
+from weft.checking import check
+from weft.options import Options
 from weft.simcore.primitives.process_lock import ProcessLock
 from weft.simcore.target import parse_target
 
