@@ -159,7 +159,17 @@ def progress_line(quiet: bool) -> Generator[Callable[[dict[str, Any]], None] | N
         yield show
 
 
-@click.group(context_settings=HELP)
+class _Commands(click.Group):
+    """Ctrl-C ends a command with one line, without the empty one that click would put before it."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stopped:
+            raise click.Abort from stopped
+
+
+@click.group(cls=_Commands, context_settings=HELP)
 @click.version_option(__version__, prog_name="weft")
 def cli() -> None:
     """Will it deadlock, will it race, how will it scale?

@@ -182,7 +182,7 @@ def validate(
     Examples:
       weft validate weft.models.executor:run --repeat 5
       weft validate weft.models.hashing:run --set workers=1,2 --json result.json
-      weft calibrate && weft validate --suite --html report.html --json report.json
+      weft calibrate && weft validate --suite --html report.html
       weft validate --suite --quick --family pipeline
     """
     if suite:
@@ -314,7 +314,7 @@ def calibrate(output: str, seconds: float, python: str | None, quiet: bool) -> N
     \b
     Examples:
       weft calibrate
-      weft calibrate -o laptop.json && weft predict pool.py:main --machine laptop.json
+      weft calibrate -o pc.json && weft predict pool.py:main --machine pc.json
       weft calibrate --python ~/python3.13t/bin/python3 -o free-threaded.json
     """
     with written(output):

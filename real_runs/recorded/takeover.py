@@ -62,7 +62,7 @@ def _replacements() -> list[tuple[Any, str, Any]]:
         table.append((package, "ThreadPoolExecutor", ThreadPoolExecutor))
     face = sys.modules.get("weft")
     if face is not None:
-        table += [(face, name, value) for name, value in (("work", work), ("io", io)) if name in vars(face)]
+        table += [(face, "work", work), (face, "io", io)]
     return table
 
 

@@ -7,6 +7,7 @@ import bz2
 import hashlib
 import lzma
 import os
+import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,12 @@ class Notes:
 
 
 BIG, SMALL = b"x" * HASH_BYTES_MIN, b"x" * (HASH_BYTES_MIN - 1)
+
+
+@pytest.fixture(autouse=True)
+def no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where another test has loaded numba, numpy would be left alone."""
+    monkeypatch.delitem(sys.modules, "numba", raising=False)
 
 
 def calls(body: Any, world: Notes | None = None) -> dict[str, int]:

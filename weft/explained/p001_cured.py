@@ -8,13 +8,13 @@ import threading
 import weft
 
 lock = threading.Lock()
-taken = threading.Event()
+met = threading.Barrier(3)
 
 
 def background() -> None:
     weft.priority(2)
     with lock:
-        taken.set()
+        met.wait()
         weft.work(1.0, gil=False)
     weft.priority(0)
     weft.work(15.0, gil=False)
@@ -22,13 +22,13 @@ def background() -> None:
 
 def ordinary() -> None:
     weft.priority(1)
-    taken.wait()
+    met.wait()
     weft.work(10.0, gil=False)
 
 
 def urgent() -> None:
     weft.priority(2)
-    taken.wait()
+    met.wait()
     with lock:
         weft.work(1.0, gil=False)
 
