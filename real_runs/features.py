@@ -22,7 +22,7 @@ at 2.5 us, 1.8 times at 9 us, and differently every time)."""
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """Of one configuration. Shares are of all computing, but for ``hand_over_share``, which is of the critical path.
+    """Of one configuration. Shares are of all computing but for ``hand_over_share``, which is of the critical path.
 
     None stands for what is not known: an envelope rule about it says nothing then.
     """
@@ -39,6 +39,8 @@ class Features:
     """Computed in operations that memory holds up."""
     hand_over_share: float | None = None
     """Between what one thread does and the other one being ready, or on its core for the first time."""
+    woken_share: float | None = None
+    """What waking threads costs in all, on the critical path or not, relative to all computing."""
     spread: float | None = None
     """Half the width of the prediction's own interval, relative to it."""
 
@@ -63,6 +65,7 @@ def features_of(
         short_share=_share(computed.values(), "short", total_ns),
         memory_share=_share(computed.values(), "mem", total_ns),
         hand_over_share=_hand_over_share(trace, path),
+        woken_share=_woken_share(trace, found.values(), total_ns),
         spread=_spread(seconds_interval),
     )
 
@@ -80,6 +83,12 @@ def _hand_over_share(trace: Trace, path: CriticalPath) -> float:
         elif link.kind in whole:
             spent_ns += min(length_ns, whole[link.kind])
     return spent_ns / path.duration_ns if path.duration_ns else 0.0
+
+
+def _woken_share(trace: Trace, found: Iterable[History], total_ns: int) -> float:
+    each_ns: int = trace.header.profile.get("handover_ns") or 0
+    times = sum(stretch.doing == "blocked" for history in found for stretch in history.stretches)
+    return each_ns * times / total_ns if total_ns else 0.0
 
 
 def _computed(history: History) -> dict[str, int]:

@@ -6,6 +6,7 @@ All of it is made before the first real run. How a program is simulated is the p
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -108,11 +109,13 @@ def forecast(
     seed: int,
     ablate: Sequence[int] = (),
     simpler: bool = True,
+    workers: int = 1,
 ) -> Forecasts:
     """Predict a workload in all its configurations, the first being the base of the speedups.
 
     ``ablate`` are the positions of the points that are predicted without each of the model's terms, too; ``simpler``
-    asks for the simpler models that need simulations of their own.
+    asks for the simpler models that need simulations of their own. Those and the ones without a term are simulated
+    ``workers`` at a time: nothing is measured for them, so that they cannot disturb each other.
 
     Raises:
         ForecastError: it cannot be predicted at all.
@@ -132,10 +135,15 @@ def forecast(
                 baselines |= _bound(trace, cores)
             features = None if trace is None else _features(trace, run)
             made.append(Forecast(point, run, features, baselines, trace=trace))
-    if simpler:
-        _simpler_models(target, made, profile, predict, seed)
     ablated = [points[position] for position in ablate]
-    _ablate(target, [item for item in made if item.point in ablated], profile, predict, seed)
+    questions: list[_Question] = _simpler_models(made, profile) if simpler else []
+    questions += _ablations([item for item in made if item.point in ablated], profile)
+
+    def ask(question: _Question) -> None:
+        question.keep(_predicted(target, question, predict, seed))
+
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(ask, questions))
     unfinished = [f"{Configuration(run.params, run.cores, run.gil)}: {run.reason}" for run in prediction.unfinished]
     return Forecasts(made, unfinished, prediction.limits)
 
@@ -168,40 +176,54 @@ def _features(trace: Trace, run: PredictedRun) -> Features | None:
         return None
 
 
-def _simpler_models(target: str, made: Sequence[Forecast], profile: Profile, predict: Predictor, seed: int) -> None:
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """Some configurations under another model, and what to do with the seconds (None: no end)."""
+
+    made: Sequence[Forecast]
+    profile: Profile
+    change: Change
+    names: tuple[str, ...]
+    """Of the baselines and the terms that the answer is."""
+
+    def keep(self, found: Sequence[float | None]) -> None:
+        for item, seconds in zip(self.made, found, strict=True):
+            if seconds is not None:
+                for name in self.names:
+                    (item.without if name in TERMS else item.baselines)[name] = seconds
+
+
+def _simpler_models(made: Sequence[Forecast], profile: Profile) -> list[_Question]:
     """The same simulation without a GIL, and on a machine whose operations cost nothing."""
     free = replace(IDEAL, name=profile.name, free_threading_slowdown=profile.free_threading_slowdown)
-    for name, found in (
-        ("no gil term", _predicted(target, made, profile, TERMS[NO_GIL], predict, seed)),
-        ("no overheads", _predicted(target, made, free, _unchanged, predict, seed)),
-    ):
-        for item, seconds in zip(made, found, strict=True):
-            if seconds is not None:
-                item.baselines[name] = seconds
-                if name == "no gil term":
-                    item.without[NO_GIL] = seconds
+    return [
+        _Question(made, profile, TERMS[NO_GIL], ("no gil term", NO_GIL)),
+        _Question(made, free, _unchanged, ("no overheads",)),
+    ]
 
 
-def _ablate(target: str, made: Sequence[Forecast], profile: Profile, predict: Predictor, seed: int) -> None:
+def _ablations(made: Sequence[Forecast], profile: Profile) -> list[_Question]:
+    """The model less each term but the GIL, which is a baseline, too, and predicted for every configuration."""
+    questions: list[_Question] = []
     for term, change in TERMS.items():
         if term == NO_GIL:
-            continue  # it is a baseline, too, and predicted for every configuration
+            continue
+        question = _Question(made, profile, change, (term,))
         if change(profile, Configuration({}, 1, True))[0] == profile:
-            found: list[float | None] = [item.run.seconds for item in made]
+            question.keep([item.run.seconds for item in made])
         else:
-            found = _predicted(target, made, profile, change, predict, seed)
-        for item, seconds in zip(made, found, strict=True):
-            if seconds is not None:
-                item.without[term] = seconds
+            questions.append(question)
+    return questions
 
 
-def _predicted(
-    target: str, made: Sequence[Forecast], profile: Profile, change: Change, predict: Predictor, seed: int
-) -> list[float | None]:
+def _predicted(target: str, question: _Question, predict: Predictor, seed: int) -> list[float | None]:
     """What the changed model says of each; None where it comes to no end."""
-    if not made:
+    if not question.made:
         return []
-    changed = [change(profile, Configuration(item.run.params, item.run.cores, item.run.gil)) for item in made]
+    changed = [
+        question.change(question.profile, Configuration(item.run.params, item.run.cores, item.run.gil))
+        for item in question.made
+    ]
     configurations = [configuration for _, configuration in changed]
     prediction, _ = predict(target, configurations, changed[0][0], repeat=1, seed=seed)
     runs = [_run_of(prediction, configuration) for configuration in configurations]

@@ -15,7 +15,7 @@ import msgspec
 
 from .interpreter import Interpreter, this_interpreter
 from .machine import available_cores, gil_enabled, gil_optional
-from .rules import RULES, Circumstances, Rules, disturbances
+from .rules import RULES, Circumstances, Rules, disturbances, off_pace
 from .workers import Accident, StartError, Workers
 
 Status = Literal["ok", "failed", "crashed", "timeout"]
@@ -59,6 +59,13 @@ class Sample(msgspec.Struct, frozen=True, omit_defaults=True):
     runnable_others: int | None = None
     why: list[str] = []
     time_in: dict[str, float] | None = None
+
+
+class Reference(msgspec.Struct, frozen=True):
+    """The configuration whose runs tell how fast the machine is, and the processor time that it should take."""
+
+    position: int
+    cpu_seconds: float
 
 
 class Measurement(msgspec.Struct, frozen=True):
@@ -111,6 +118,7 @@ def measure(
     argv: Sequence[str] = (),
     interpreter: Interpreter | None = None,
     rules: Rules = RULES,
+    reference: Reference | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Measurement]:
     """Run every configuration ``repeat`` times, after one discarded warm-up each; one result a configuration.
@@ -119,7 +127,8 @@ def measure(
     crashes, or leaves threads behind costs that process, and the next run gets a new one. A configuration that
     failed in its warm-up is run once more in each of the first two blocks and then given up. A configuration that is
     short of clean runs (the rules say how many, and never fewer than half) is run in further blocks, at most
-    ``repeat`` of them and as many as the rules allow. ``progress`` is called with the runs done and all runs.
+    ``repeat`` of them and as many as the rules allow. With a ``reference`` all runs of a block count as disturbed when its
+    run took another processor time than it should. ``progress`` is called with the runs done and all runs.
 
     Raises:
         TargetError: the target cannot be found, read or called.
@@ -144,6 +153,8 @@ def measure(
             order = list(range(len(configurations)))
             if block >= repeat:
                 order = [index for index in order if _short_of_clean(samples[index], min(rules.clean_min, repeat))]
+                if reference is not None and order and reference.position not in order:
+                    order.append(reference.position)
                 total += len(order)
             generator.shuffle(order)
             for index in order:
@@ -154,7 +165,22 @@ def measure(
                 done += 1
                 if progress is not None:
                     progress(done, total)
+            if reference is not None:
+                _judge_pace(samples, reference, block, rules)
     return [Measurement(*pair) for pair in zip(configurations, samples, strict=True)]
+
+
+def _judge_pace(samples: list[list[Sample]], reference: Reference, block: int, rules: Rules) -> None:
+    """Mark the whole block when the machine was slower or faster than it should be."""
+    told = [sample.cpu_seconds for sample in samples[reference.position] if sample.block == block]
+    if not told or told[0] is None:
+        return
+    reason = off_pace(told[0], reference.cpu_seconds, rules)
+    if not reason:
+        return
+    for mine in samples:
+        if mine and mine[-1].block == block and mine[-1].status == "ok":
+            mine[-1] = msgspec.structs.replace(mine[-1], disturbed=True, why=[*mine[-1].why, reason])
 
 
 def _short_of_clean(samples: Sequence[Sample], clean_min: int) -> bool:

@@ -33,6 +33,10 @@ class Rules:
     """Of one processor, that other programs used."""
     others_seconds_min: float = 0.03
     """Below this nothing can be said of others: the kernel counts in steps of 10 ms on each processor."""
+    pace_share_max: float = 0.10
+    """By how much the processor time of the reference run of a block (the program alone, with one worker) may differ from
+    what it was when its prediction was measured: beyond that the machine has changed its pace, not the program. A busy
+    neighbour on the other hardware thread of a core does so, and no counter shows it."""
     load_max: float = 1.0
     """Threads of others that ran or waited when the run began, per processor."""
     level: float = 0.95
@@ -116,3 +120,16 @@ def disturbances(found: Circumstances, rules: Rules = RULES) -> list[str] | None
         if found.runnable_others > rules.load_max * found.processors:
             reasons.append(f"{found.runnable_others} threads of others were ready to run")
     return reasons if known else None
+
+
+def off_pace(cpu_seconds: float, expected_seconds: float, rules: Rules = RULES) -> str:
+    """Why a block counts as disturbed by the machine's own pace; empty when it does not.
+
+    ``cpu_seconds`` is the processor time of its reference run, ``expected_seconds`` what it should be.
+    """
+    if min(cpu_seconds, expected_seconds) <= 0:
+        return ""
+    ratio = cpu_seconds / expected_seconds
+    if max(ratio, 1 / ratio) <= 1 + rules.pace_share_max:
+        return ""
+    return f"the machine's pace: one worker alone took {ratio:.2f} times the processor time that it took before"

@@ -52,6 +52,7 @@ def forecasts(plan: Plan, predict: Predictor, limits: dict[str, None], progress:
                 repeat=plan.predict_repeat,
                 seed=plan.seed,
                 ablate=[] if workload.split == "calibration" else ablated(plan),
+                workers=plan.cores,
             )
         except ForecastError as error:
             limits[f"{workload.name}: not predicted: {error}"] = None

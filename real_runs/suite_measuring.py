@@ -12,7 +12,7 @@ from ..simcore.target import TargetError
 from . import invalidation
 from .forecast import Forecast
 from .interpreter import Interpreter
-from .measure import Configuration, MeasureError, Measurement
+from .measure import Configuration, MeasureError, Measurement, Reference
 from .rules import Rules
 from .suite import SuiteWorkload
 from .suite_forecasts import Cell, Planned
@@ -39,6 +39,7 @@ class Measurer(Protocol):
         timeout_seconds: float,
         interpreter: Interpreter | None,
         rules: Rules,
+        reference: Reference | None = None,
         progress: Callable[[int, int], None] | None,
     ) -> list[Measurement]: ...
 
@@ -59,6 +60,7 @@ def measure_rows(
                 timeout_seconds=_limit_seconds(plan, [item.forecast for item in mine]),
                 interpreter=plan.interpreter,
                 rules=plan.rules,
+                reference=_reference(plan, mine),
                 progress=lambda done, total, label=label: progress(label, done, total),
             )
         except (TargetError, MeasureError) as error:
@@ -69,6 +71,17 @@ def measure_rows(
         for item, measurement in zip(mine, measurements, strict=True):
             base = _base(mine, measurements, item.row.pinned)
             measured_row(item.row, measurement, base, plan.rules, plan.seed)
+
+
+def _reference(plan: Plan, planned: Sequence[Planned]) -> Reference | None:
+    """The program with one worker, on a core of its own: what it computes was measured for the prediction, and no model of
+    threads has a part in it. On another interpreter nothing was measured."""
+    if plan.interpreter is not None and not plan.interpreter.own:
+        return None
+    for position, item in enumerate(planned):
+        if item.row.threads == 1 and item.row.predicted_cpu_seconds:
+            return Reference(position, item.row.predicted_cpu_seconds)
+    return None
 
 
 def _configuration(item: Planned) -> Configuration:

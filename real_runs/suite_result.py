@@ -74,6 +74,10 @@ class SuiteRow(msgspec.Struct, kw_only=True):
     measured_time_in: dict[str, float] | None = None
     """Shares of all threads' time in the clean runs, as the kernel counted them: ``running``, ``ready`` (waiting for a
     processor) and ``waiting`` (for a lock, the GIL, time or another thread: it cannot tell which)."""
+    predicted_cpu_seconds: float | None = None
+    """Processor time of all its threads."""
+    measured_cpu_seconds: float | None = None
+    """Median of the clean runs: when it is longer than predicted, the cores themselves were slower."""
     clean: int = 0
     dropped: int = 0
     verdict: Verdict = "no verdict"
@@ -82,6 +86,13 @@ class SuiteRow(msgspec.Struct, kw_only=True):
     gil: bool = True
     judged: bool = True
     """Of the pinned and the unpinned measurement of a configuration, is this the one that is summed up?"""
+
+    @property
+    def cpu_excess(self) -> float | None:
+        """How much more processor time its work took for real, as a share of what was predicted; None: unknown."""
+        if not self.predicted_cpu_seconds or self.measured_cpu_seconds is None:
+            return None
+        return self.measured_cpu_seconds / self.predicted_cpu_seconds - 1
 
 
 class Summary(msgspec.Struct, kw_only=True):

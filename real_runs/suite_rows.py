@@ -47,6 +47,7 @@ def predicted_row(
         speedup_interval=run.interval,
         baselines=dict(forecast.baselines),
         time_in=run.time_in,
+        predicted_cpu_seconds=run.utilisation * run.cores * run.seconds,
         inside_envelope=not reason,
         envelope_reason=reason,
         verdict="bound only" if reason else "no verdict",
@@ -70,6 +71,8 @@ def measured_row(
         row.measured_seconds, row.measured_interval = found.median, (found.low, found.high)
         row.error = relative_error(row.predicted_seconds, found.median)
         row.noise_floor = noise_floor(measurement.clean())
+        spent = [sample.cpu_seconds for sample in measurement.clean() if sample.cpu_seconds is not None]
+        row.measured_cpu_seconds = median(spent) if spent else None
     speedup = None if base is None else _speedup(base, measurement, rules.level, seed)
     if speedup is not None:
         row.measured_speedup = speedup.median

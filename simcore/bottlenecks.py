@@ -1,4 +1,4 @@
-"""What holds a program back and what helps, as results: the shapes of what is found, for JSON, texts and reports.
+"""What holds a program back, what helps and what to believe, as results: the shapes for JSON, texts and reports.
 
 It holds data only; how it is found is not known here.
 """
@@ -92,3 +92,14 @@ class WhatIf(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     gain: float | None = None
     """How many times faster than without the change."""
     reason: str = ""
+
+
+class Bound(msgspec.Struct, frozen=True, kw_only=True):
+    """A configuration outside the accuracy envelope: its time is not to be believed, only that it takes no less."""
+
+    params: dict[str, Any]
+    cores: int
+    gil: bool
+    seconds: float
+    """No schedule on these cores takes less."""
+    reason: str

@@ -87,6 +87,8 @@ class Predicted:
     """The share of its time that was plainly other work than was measured at its place."""
     code: ScaledCode | None = None
     """What the configuration scales."""
+    full: bool = False
+    """It was made with a full trace."""
 
 
 class Measuring:
@@ -118,6 +120,11 @@ class Measuring:
         Raises:
             PredictionError: the program failed, or what is to be scaled or free is not there.
         """
+        result = self._predicted(configuration, events)
+        result.full = events
+        return result
+
+    def _predicted(self, configuration: Configuration, events: bool) -> Predicted:
         measured = self.of(configuration)
         if configuration.scale and measured.unfinished is None:
             code = ScaledCode(configuration.scale)

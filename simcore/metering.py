@@ -55,6 +55,20 @@ class OwnCost:
     """To one that ends at a library call."""
     call_ns: int = 0
     """To the call."""
+    construct_ns: int = 0
+    """To the code that makes a hash object, or a compressor."""
+    update_ns: int = 0
+    """To code that has one hash too little to let go of the GIL for."""
+    look_ns: int = 0
+    """To code that uses another of its attributes."""
+    short_ns: int = 0
+    """To a call of a listed function that keeps the GIL this time."""
+
+
+class PassedBy(Protocol):
+    """What :mod:`segments` offers here: what the way past our stand-ins has cost since the segment began."""
+
+    passed_ns: int
 
 
 class Meter:
@@ -90,7 +104,9 @@ class Meter:
         """Told (lane, kind, nanoseconds, where) of every part that is owed."""
         self.python_factor = 1.0
         """How much longer Python code takes in the simulated interpreter."""
-        own_cost = own_cost or OwnCost()
+        self.own_cost = own_cost = own_cost or OwnCost()
+        self.stand_ins: PassedBy | None = None
+        """Those of the library functions, while the run lasts."""
         self._operation_ns = own_cost.operation_ns
         self._call_ns = own_cost.call_ns
         self._leave_ns = own_cost.leave_ns
@@ -162,6 +178,8 @@ class Meter:
         if self._sampler is not None:
             self._sampler.begin()
             now_ns = self.now_ns()
+        if self.stand_ins is not None:
+            self.stand_ins.passed_ns = 0
         lane.resumed_at = now_ns
 
     def cut(
@@ -215,6 +233,8 @@ class Meter:
         """What the segment that ends now really took, without what measuring it added."""
         self._cut_at = now_ns = self.now_ns()
         elapsed_ns = now_ns - lane.resumed_at - own_ns
+        if self.stand_ins is not None:
+            elapsed_ns -= self.stand_ins.passed_ns
         if elapsed_ns > LONG_NS:
             if self._sampler is not None:
                 self._seen = self._sampler.seen()

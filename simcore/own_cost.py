@@ -40,7 +40,33 @@ def own_costs(simulate: Simulate) -> OwnCost:
         operation_ns=_beyond(code_ns, between_operations),
         leave_ns=_beyond(code_ns, before_calls),
         call_ns=_beyond(nothing_ns, calls),
+        **_passes(),
     )
+
+
+def _passes() -> dict[str, int]:
+    """What our stand-ins cost on the way past them, where no segment ends."""
+    from .segments_standard import passes
+
+    return {
+        name: max(_real_ns(ours) - _real_ns(theirs), 0) for name, (ours, theirs) in passes(Watched(_Nobody())).items()
+    }
+
+
+class _Nobody:
+    """A world in which nothing runs."""
+
+    measure = False
+    meter: Meter | None = None
+
+    def is_active(self) -> bool:
+        return False
+
+    def leave_python(self) -> bool:
+        return False
+
+    def enter_python(self, kind: int, memory_bytes: int, call: str) -> None:
+        pass
 
 
 def _operations(world: MeasuringWorld) -> None:
@@ -81,7 +107,7 @@ def _measured(simulate: Simulate, program: Callable[[MeasuringWorld], None]) -> 
     return found
 
 
-def _real_ns(code: Callable[[], None]) -> int:
+def _real_ns(code: Callable[[], object]) -> int:
     samples: list[int] = []
     for _ in range(_ROUNDS):
         begun_at = real_perf_counter_ns()

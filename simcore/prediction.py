@@ -62,6 +62,9 @@ __all__ = [
 REPEAT = 5
 DRAWS = 2
 """Runs in which every segment takes one of its samples by chance, beside those that repeat a fast and a slow run."""
+DRAWN_MAX = 24
+"""In a sweep of more configurations, an interval is only looked for with the base and the fastest of each GIL mode: each
+costs up to four runs, and the others only one."""
 SPREAD_MIN = 0.002
 """Samples that may move the end by less than this share of the makespan are not worth a run."""
 
@@ -94,6 +97,13 @@ class _Point:
     """How it was found, when something was measured for it."""
     said: list[str] = field(default_factory=list[str])
     """Limits that are about this configuration alone."""
+    drawn: bool = False
+    """Its interval was looked for."""
+
+    @property
+    def is_full(self) -> bool:
+        """Has the predicted run a trace with everything a timeline needs?"""
+        return self.predicted is not None and self.predicted.full
 
 
 class Study:
@@ -104,7 +114,8 @@ class Study:
     that draw the samples by chance. Without ``measure`` code takes no time but that of ``weft.work``. With ``probe`` one
     more run finds out which long segments hold the GIL, where no table says so. A run is given up after ``max_seconds``
     of virtual and ``real_seconds_max`` of real time. With ``inheritance`` a lock's owner has its waiters' priority.
-    Without ``draws`` no interval is asked for, and none of the runs for it is made.
+    Without ``draws`` no interval is asked for, and none of the runs for it is made; with more than :data:`DRAWN_MAX`
+    configurations they are made for a few.
     """
 
     def __init__(
@@ -148,11 +159,16 @@ class Study:
         self._made = 0
         self._to_make = 0
         self._progress: Callable[[int, int], None] | None = None
+        self._timelines: set[str] = set()
 
     def predict(
-        self, configurations: Sequence[Configuration], progress: Callable[[int, int], None] | None = None
+        self,
+        configurations: Sequence[Configuration],
+        progress: Callable[[int, int], None] | None = None,
+        timelines: Sequence[Configuration] = (),
     ) -> Prediction:
         """Simulate the program in every configuration and compare. ``progress`` is told (runs made, runs in all).
+        Those whose ``timelines`` will be asked for keep theirs, which saves a run.
 
         Raises:
             PredictionError: the program raised an exception, or did something that cannot be simulated; a what-if
@@ -166,12 +182,17 @@ class Study:
         parameters = {repr(configuration.params) for configuration in configurations}
         self._progress = progress
         self._made = 0
+        self._timelines = {repr(configuration) for configuration in timelines}
         self._to_make = len(configurations) + (self._repeat * len(parameters) if measures else 0)
         with takeover():
-            points = [self._point(configuration) for configuration in configurations]
+            few = len(configurations) > DRAWN_MAX
+            points = [self._point(configuration, draw=not few) for configuration in configurations]
+            finished = [point for point in points if point.run.completed]
+            if few:
+                for number in worth_drawing([_mode_and_seconds(point) for point in finished]):
+                    self._draw(finished[number])
         if progress is not None and self._made < self._to_make:  # some runs were not worth making
             progress(self._made, self._made)
-        finished = [point for point in points if point.run.completed]
         base = _base(finished)
         predicted = [_predicted(point, base[point.configuration.gil].run.makespan_ns / 1e9) for point in finished]
         return Prediction(
@@ -190,6 +211,7 @@ class Study:
             limits=[
                 *limits.of_measuring([point.predicted for point in points if point.predicted is not None]),
                 *(said for point in points for said in point.said),
+                *(few_drawn(len(finished)) if few and self._draws and measures else []),
                 *limits.of_assumptions(configurations, self._simulator.profile, measured=measures),
             ],
         )
@@ -201,8 +223,10 @@ class Study:
         Raises:
             PredictionError: as :meth:`predict`, and when the run does not come to its end.
         """
+        known = self._points.get(repr(configuration))
+        if known is not None and known.is_full:
+            return _full_trace(known.run, configuration)
         with takeover():
-            known = self._points.get(repr(configuration))
             if not self._simulator.measure:
                 made = self._simulator.simulate(configuration, scale=self._given_code(configuration), events=True)
             elif known is None or known.predicted is None:
@@ -212,9 +236,7 @@ class Study:
                 made = self._simulator.simulate(
                     configuration, found.plan, scale=found.code, nothing=found.plan is None, events=True
                 )
-        if made.run.trace is None or not made.run.completed:
-            raise PredictionError(f"there is no timeline with {configuration}: {_reason(made.run)}")
-        return made.run.trace
+        return _full_trace(made.run, configuration)
 
     def tables(self) -> dict[str, bytes]:
         """What was measured, for a study of the same program in another process."""
@@ -232,11 +254,13 @@ class Study:
         if self._progress is not None:
             self._progress(self._made, self._to_make)
 
-    def _point(self, configuration: Configuration) -> _Point:
+    def _point(self, configuration: Configuration, *, draw: bool) -> _Point:
         found = self._points.get(repr(configuration))
         if found is None:
             make = self._measured if self._simulator.measure else self._given
             found = self._points[repr(configuration)] = make(configuration)
+        if draw:
+            self._draw(found)
         self._count()
         return found
 
@@ -253,17 +277,19 @@ class Study:
         return code
 
     def _measured(self, configuration: Configuration) -> _Point:
-        predicted = self._measuring.predict(configuration)
+        predicted = self._measuring.predict(configuration, events=repr(configuration) in self._timelines)
         run = predicted.made.run
-        point = _Point(configuration, run, [run.makespan_ns], predicted)
-        spread_min_ns = SPREAD_MIN * run.makespan_ns
-        if self._draws and run.completed and predicted.plan is not None and predicted.table.spread_ns() > spread_min_ns:
-            self._draw(point, predicted)
-        return point
+        return _Point(configuration, run, [run.makespan_ns], predicted)
 
-    def _draw(self, point: _Point, predicted: Predicted) -> None:
-        """Other makespans that the samples make possible."""
+    def _draw(self, point: _Point) -> None:
+        """Other makespans that the samples make possible, if they may be other ones."""
+        predicted, run = point.predicted, point.run
+        if not self._draws or point.drawn or predicted is None or predicted.plan is None or not run.completed:
+            return
+        point.drawn = True
         table, configuration = predicted.table, point.configuration
+        if table.spread_ns() <= SPREAD_MIN * run.makespan_ns:
+            return
         by_length = sorted(range(len(table.runs)), key=table.total_ns)
         ends = list(dict.fromkeys((by_length[0], by_length[-1])))
         if predicted.plan is predicted.measured.own:
@@ -301,6 +327,29 @@ def timeline(
 ) -> Trace:
     """:meth:`Study.timeline` of one configuration; ``options`` are those of :class:`Study`."""
     return Study(run, **options).timeline(configuration)
+
+
+def worth_drawing(found: Sequence[tuple[bool, float]]) -> list[int]:
+    """Of predicted runs, as (GIL, seconds), the numbers of those whose intervals a large sweep has: of each mode the
+    first, which the speedups are relative to, and the fastest."""
+    chosen: list[int] = []
+    for gil in (True, False):
+        mine = [number for number, (mode, _) in enumerate(found) if mode is gil]
+        if mine:
+            chosen += dict.fromkeys((mine[0], min(mine, key=lambda number: found[number][1])))
+    return chosen
+
+
+def few_drawn(count: int) -> list[str]:
+    """The limit of a large sweep."""
+    return [
+        f"of {count} configurations only the first and the fastest of each GIL mode have an interval; ask for "
+        f"{DRAWN_MAX} or fewer at once to have one for each"
+    ]
+
+
+def _mode_and_seconds(point: _Point) -> tuple[bool, float]:
+    return point.configuration.gil, point.run.makespan_ns / 1e9
 
 
 def _base(points: list[_Point]) -> dict[bool, _Point]:
@@ -353,6 +402,12 @@ def _unfinished(point: _Point) -> UnfinishedRun:
         scale=configuration.scale,
         free_locks=configuration.free_locks,
     )
+
+
+def _full_trace(run: TimedRun, configuration: Configuration) -> Trace:
+    if run.trace is None or not run.completed:
+        raise PredictionError(f"there is no timeline with {configuration}: {_reason(run)}")
+    return run.trace
 
 
 def _reason(run: TimedRun) -> str:

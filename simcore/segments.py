@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol
 
+from .metering import Meter, OwnCost
 from .runner import MEM, NOGIL
 
 UNSEEN = (
@@ -27,6 +28,7 @@ class MeasuringWorld(Protocol):
     """What the timed world offers here."""
 
     measure: bool
+    meter: Meter | None
 
     def is_active(self) -> bool:
         """Is the calling code inside this run?"""
@@ -44,10 +46,14 @@ class MeasuringWorld(Protocol):
 class Watched:
     """The calls of one run that were seen to release the GIL."""
 
-    __slots__ = ("calls", "unseen_imports", "world")
+    __slots__ = ("calls", "own", "passed_ns", "unseen_imports", "world")
 
-    def __init__(self, world: MeasuringWorld) -> None:
+    def __init__(self, world: MeasuringWorld, own: OwnCost | None = None) -> None:
         self.world = world
+        self.own = own or OwnCost()
+        """What stand-ins cost."""
+        self.passed_ns = 0
+        """What the way through those that do not call :meth:`call` has cost in the present segment."""
         self.calls: Counter[str] = Counter()
         self.unseen_imports = [name for name in ("numpy", "torch") if name not in sys.modules]
         """Libraries whose functions cannot be wrapped, since they are not there yet."""
@@ -111,6 +117,8 @@ class Released:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._least is not None and not self._least(args, kwargs):
+            watched = self._watched
+            watched.passed_ns += watched.own.short_ns
             return self._real(*args, **kwargs)
         return self._watched.call(self._name, self._real, args, kwargs, self._bytes)
 
@@ -147,10 +155,13 @@ def replacements(watched: Watched) -> list[Row]:
 @contextmanager
 def watched(world: MeasuringWorld) -> Generator[Watched]:
     """While it lasts, the calls of the tables report to ``world``; without measuring, nothing is replaced."""
-    found = Watched(world)
+    meter = world.meter
+    found = Watched(world, None if meter is None else meter.own_cost)
     saved: list[Row] = []
     with ExitStack() as more:
         try:
+            if meter is not None:
+                meter.stand_ins = found
             if world.measure:
                 for holder, name, value in replacements(found):
                     saved.append((holder, name, getattr(holder, name)))
@@ -161,5 +172,7 @@ def watched(world: MeasuringWorld) -> Generator[Watched]:
                     more.enter_context(segments_torch.operations(found))
             yield found
         finally:
+            if meter is not None:
+                meter.stand_ins = None
             for holder, name, value in reversed(saved):
                 setattr(holder, name, value)

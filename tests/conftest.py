@@ -1,8 +1,7 @@
-"""What every test may use, and what keeps all of them quick and equal: examples, garbage, bytecode."""
+"""What every test may use, and what keeps all of them quick and equal: drawn examples and bytecode."""
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -15,12 +14,6 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("new", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("same", settings.get_profile("new"), derandomize=True, database=None)
 settings.load_profile("same")
-
-
-def pytest_collection_finish() -> None:
-    """What pytest and the test modules hold stays to the end, so that no test that collects garbage walks through it."""
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

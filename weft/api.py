@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,6 +117,8 @@ def predict(
     repeat: int = 5,
     seed: int = 0,
     inheritance: bool = False,
+    scale: Mapping[str, float] | None = None,
+    free_locks: Sequence[str] = (),
     **parameters: Any,
 ) -> Prediction:
     """Simulate a program on virtual cores; see ``weft predict``.
@@ -129,6 +131,8 @@ def predict(
         repeat: simulated runs per configuration; real segments are measured anew in each.
         seed: of every random choice.
         inheritance: a lock's owner has the priority of the threads that wait for it (``weft.priority``).
+        scale: what if the time of these functions, library calls or lines (``model.forward``) were so many times as long.
+        free_locks: what if these locks made nobody wait, by name or by the line that makes them.
         parameters: keyword arguments of the program; a list or tuple is swept.
 
     Raises:
@@ -136,12 +140,17 @@ def predict(
         weft.simcore.profile.ProfileError: no such machine profile.
         ValueError: nothing to sweep, or fewer than 1 core.
     """
+    from dataclasses import replace
+
     from . import scaling
     from .checking import FunctionTarget
     from .predicting import predict_target
     from .simcore.prediction import sweep
 
-    configurations = sweep(_swept(parameters), cores, gil)
+    configurations = [
+        replace(configuration, scale=dict(scale or {}), free_locks=tuple(free_locks))
+        for configuration in sweep(_swept(parameters), cores, gil)
+    ]
     profile = _profile(machine)
     if callable(program):
         return predict_target(
@@ -176,15 +185,31 @@ def validate(
         ValueError: a function that a child process could not import.
         As :func:`predict`, and weft.real_runs.measure.MeasureError: the real side cannot be run at all.
     """
+    import tempfile
+
     from . import scaling
+    from .beliefs import beliefs
     from .real_runs.machine import available_cores
     from .simcore.prediction import sweep
 
     target = target_of(program)
     profile = _profile(machine)
     configurations = sweep(_swept(parameters), cores or [len(available_cores())])
-    prediction, _ = scaling.predict(target, [], configurations, profile=profile, repeat=5, seed=seed)
-    return scaling.validate(target, [], prediction, profile=profile, repeat=repeat, timeout_seconds=timeout)
+    with tempfile.TemporaryDirectory(prefix="weft-") as scratch:
+        prediction, traces = scaling.predict(
+            target,
+            [],
+            configurations,
+            profile=profile,
+            repeat=5,
+            seed=seed,
+            traces_in=scratch,
+            timelines=list(range(len(configurations))),
+        )
+        believed = beliefs(prediction, configurations, traces)
+    return scaling.validate(
+        target, [], prediction, profile=profile, repeat=repeat, timeout_seconds=timeout, beliefs=believed
+    )
 
 
 def record(

@@ -11,6 +11,7 @@ from typing import Any
 
 from .checkers.critical_path import CriticalPath, Part, critical_path, duration_ns
 from .models.laws import published_speedup
+from .real_runs.envelope import Belief, belief
 from .simcore.bottlenecks import Attribution, PathShare
 from .simcore.laws import CriticalPathBound
 from .simcore.prediction import Configuration, PredictedRun, Prediction, PredictionError
@@ -39,6 +40,7 @@ class _Simulated:
     duration_ns: int
     threads: int
     path: CriticalPath | None = None
+    belief: Belief | None = None
 
 
 class Simulations:
@@ -66,13 +68,24 @@ class Simulations:
         assert path is not None
         return path
 
-    def _simulated(self, configuration: Configuration, *, with_path: bool = False) -> _Simulated:
+    def belief(self, run: PredictedRun) -> Belief:
+        """Whether the time of a predicted run is to be believed."""
+        found = self._simulated(self.configuration(run), believed=run).belief
+        assert found is not None
+        return found
+
+    def _simulated(
+        self, configuration: Configuration, *, with_path: bool = False, believed: PredictedRun | None = None
+    ) -> _Simulated:
         known = self._known.get(repr(configuration))
-        if known is None or (with_path and known.path is None):
+        wanted = with_path or believed is not None
+        if known is None or (wanted and known.path is None) or (believed is not None and known.belief is None):
             trace = self._run_timeline(configuration)
             known = _Simulated(duration_ns(trace), len(trace.tables.threads))
-            if with_path:
+            if wanted:
                 known.path = critical_path(trace)
+            if believed is not None:
+                known.belief = belief(believed, trace)
             self._known[repr(configuration)] = known
         return known
 

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 import click
 
 from .cli import GAVE_UP, HELP, chosen_target, output_options, stop, target_options, write_json, written
-from .cli_scaling import configurations_of, counting, find_machine, sweep_options, time_limit, write_pictures
+from .cli_scaling import (
+    configurations_of,
+    counting,
+    find_machine,
+    own_machine,
+    sweep_options,
+    time_limit,
+    write_pictures,
+)
 
 if TYPE_CHECKING:
     from .simcore.prediction import Configuration
@@ -82,19 +90,22 @@ def predict(
 ) -> None:
     """Simulate TARGET on virtual cores; say how it scales and what holds it back.
 
+    Without --machine, machine.json is used if `weft calibrate` left it here.
+
     \b
     Examples:
       weft predict weft.models.executor:run --cores 1,2,4
       weft predict pool.py:main --cores 1,2,4 --gil both --set workers=1,2,4
       weft predict train.py:main --what-if lock:optimizer.lock,cores=8,gil=off
     """
-    from .explanation import combined
+    from .explanation import combined, not_looked_at
     from .predict_text import render
+    from .real_runs.profiles import doubts
     from .sweeping import Sweep
 
     text, argv = chosen_target(target, module, args)
     configurations = scaled(configurations_of(settings, cores, gil), scales)
-    profile = find_machine(machine)
+    profile = find_machine(own_machine(machine))
     if core_speeds:
         profile = replace(profile, core_speeds=core_speeds)
     check_changes(what_if)
@@ -114,6 +125,7 @@ def predict(
             what_if=what_if or "",
         )
         swept = run_sweep(sweep, workers=workers, cluster=cluster, yes=yes, quiet=quiet)
+        swept = with_limits(swept, [*not_looked_at(swept.prediction, swept.explanation), *doubts(profile)])
         result = combined(swept.prediction, swept.explanation)
         write_json(json_file, result)
         if not quiet and json_file != "-":
@@ -147,6 +159,14 @@ def check_changes(what_if: str | None) -> None:
             parse_changes(what_if)
         except WhatIfError as error:
             stop(str(error))
+
+
+def with_limits(swept: Swept, said: list[str]) -> Swept:
+    """The sweep with more that must be known of it."""
+    from msgspec import structs
+
+    limits = [*swept.prediction.limits, *said]
+    return replace(swept, prediction=structs.replace(swept.prediction, limits=limits))
 
 
 def run_sweep(sweep: Sweep, *, workers: int, cluster: str, yes: bool, quiet: bool) -> Swept:

@@ -38,7 +38,9 @@ _GIL = {"on": [True], "off": [False], "both": [True, False]}
 def sweep_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """What machine to simulate."""
     for decorate in (
-        click.option("--machine", default="default", show_default=True, metavar="PROFILE", help="A machine profile."),
+        click.option(
+            "--machine", default="default", metavar="PROFILE", help="Its profile.  [default: machine.json, if here]"
+        ),
         click.option("--gil", type=click.Choice(list(_GIL)), default="on", show_default=True, help="The interpreter."),
         click.option("--cores", callback=numbers, metavar="N,N", help="Numbers of cores.  [default: this machine's]"),
     ):
@@ -73,6 +75,18 @@ def own_cores() -> list[int]:
 
     number = len(available_cores())
     return [1] if number == 1 else [1, number]
+
+
+def given(option: str) -> bool:
+    """Was an option written on the command line?"""
+    return click.get_current_context().get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE
+
+
+def own_machine(name: str) -> str:
+    """The profile to use when none is named: what ``weft calibrate`` left in this folder, if it did."""
+    from .real_runs.profiles import OWN
+
+    return OWN if not given("machine") and Path(OWN).is_file() else name
 
 
 def find_machine(name: str) -> Profile:

@@ -28,7 +28,9 @@ from .cli_scaling import (
     configurations_of,
     counting,
     find_machine,
+    given,
     own_cores,
+    own_machine,
     run_prediction,
     sweep_options,
     time_limit,
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from .real_runs.envelope import Belief
     from .real_runs.interpreter import Interpreter
     from .real_runs.validation import ValidationResult
-    from .simcore.prediction import Configuration, Prediction
+    from .simcore.prediction import Prediction
     from .simcore.profile import Profile
 
 _REPEAT, _REPEAT_QUICK = 20, 12
@@ -97,39 +99,6 @@ def find_interpreter(path: str | None, modules: Sequence[str] = ()) -> Interpret
         return inspect(path, modules)
     except InterpreterError as error:
         stop(str(error))
-
-
-def given(option: str) -> bool:
-    """Was an option written on the command line?"""
-    return click.get_current_context().get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE
-
-
-def own_machine(name: str) -> str:
-    """The profile to use when none is named: what ``weft calibrate`` left in this folder, if it did."""
-    from .real_runs.profiles import OWN
-
-    return OWN if not given("machine") and Path(OWN).is_file() else name
-
-
-def _beliefs(prediction: Prediction, configurations: Sequence[Configuration], files: list[str]) -> dict[int, Belief]:
-    """By number of predicted run, what its timeline says of the envelope."""
-    from .checkers.timed_states import NoTimeline
-    from .real_runs.envelope import belief
-    from .suite_predicting import traces_of
-
-    found: dict[int, Belief] = {}
-    by_configuration = {
-        (str(configuration.params), configuration.cores, configuration.gil): trace
-        for configuration, trace in zip(configurations, traces_of(files, len(configurations)), strict=True)
-    }
-    for number, run in enumerate(prediction.runs):
-        trace = by_configuration.get((str(run.params), run.cores, run.gil))
-        if trace is not None:
-            try:
-                found[number] = belief(run, trace)
-            except NoTimeline:
-                continue
-    return found
 
 
 @click.command(context_settings=HELP)
@@ -256,6 +225,7 @@ def _validate_target(
 ) -> None:
     import msgspec
 
+    from .beliefs import beliefs
     from .validate_text import render
 
     text, argv = chosen_target(target, module, args)
@@ -288,7 +258,7 @@ def _validate_target(
             quiet=quiet,
             interpreter=interpreter,
             pinned=pinned,
-            beliefs=_beliefs(prediction, configurations, traces),
+            beliefs=beliefs(prediction, configurations, traces),
             handover=lambda: measure_handover(interpreter),
         )
         write_json(json_file, msgspec.to_builtins(result))

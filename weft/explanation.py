@@ -12,10 +12,14 @@ import msgspec
 from msgspec.structs import replace
 
 from .attribution import RunTimeline, Simulations, attribute, fastest, laws_beside
+from .checkers.timed_states import NoTimeline
 from .recommending import recommend
-from .simcore.bottlenecks import Attribution, Recommendation, WhatIf
-from .simcore.prediction import Prediction
+from .simcore.bottlenecks import Attribution, Bound, Recommendation, WhatIf
+from .simcore.prediction import PredictedRun, Prediction
 from .what_if import Change, answer
+
+BELIEVED_MAX = 12
+"""A sweep of so many configurations has each of them simulated once more, to say whether it is to be believed."""
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +32,10 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """The fastest configuration with each change asked for."""
     laws: dict[str, dict[str, Any]] = {}
     """The prediction's, and those that need a critical path."""
+    bounds: list[Bound] = []
+    """Configurations outside the accuracy envelope."""
+    believed: int = 0
+    """How many configurations were held against it."""
 
 
 def explain(
@@ -36,7 +44,7 @@ def explain(
     changes: Sequence[Change] = (),
     scale: Mapping[str, float] | None = None,
 ) -> Explanation:
-    """Explain a prediction, with about ten more simulations; nothing for one without any completed run.
+    """Explain a prediction, with about ten more simulations, or twenty; nothing for one without any completed run.
 
     ``scale`` is what all its configurations were scaled by. In a child that simulated only a share of a sweep the
     prediction is the whole one, which its job carries (``job["explain"]["prediction"]``).
@@ -47,6 +55,8 @@ def explain(
     if not prediction.runs:
         return Explanation(laws=prediction.laws)
     simulations = Simulations(run_timeline, scale)
+    believed = _looked_at(prediction)
+    bounds = [bound for run in believed for bound in _bound(run, simulations)]
     attributions = attribute(prediction, simulations)
     best = min(fastest(prediction.runs), key=lambda run: run.seconds)
     return Explanation(
@@ -54,7 +64,36 @@ def explain(
         recommended=recommend(prediction, simulations),
         what_if=answer(simulations.configuration(best), changes, simulations) if changes else [],
         laws=laws_beside(prediction, attributions),
+        bounds=bounds,
+        believed=len(believed),
     )
+
+
+def _looked_at(prediction: Prediction) -> list[PredictedRun]:
+    """The runs that are held against the accuracy envelope: all of a small sweep, of a large one what it is for."""
+    runs = prediction.runs
+    return runs if len(runs) <= BELIEVED_MAX else fastest(runs)
+
+
+def not_looked_at(prediction: Prediction, explanation: Explanation) -> list[str]:
+    """A limit of the prediction: of how many configurations nobody knows whether they are to be believed."""
+    if explanation.believed == len(prediction.runs):
+        return []
+    return [
+        f"whether a time is to be believed was looked at for {explanation.believed} of {len(prediction.runs)} "
+        f"configurations, the fastest of each mode; ask for {BELIEVED_MAX} or fewer to have it for each"
+    ]
+
+
+def _bound(run: PredictedRun, simulations: Simulations) -> list[Bound]:
+    """None inside the envelope, and where no scheduler event says anything (a program that takes no time)."""
+    try:
+        found = simulations.belief(run)
+    except NoTimeline:
+        return []
+    if not found.reason:
+        return []
+    return [Bound(params=run.params, cores=run.cores, gil=run.gil, seconds=found.bound_seconds, reason=found.reason)]
 
 
 def combined(prediction: Prediction, explanation: Explanation | None) -> dict[str, Any]:

@@ -27,6 +27,8 @@ _LAW_WIDTHS = (6, 11, 11, 11, 11, 11, 11)
 def lines(explanation: Explanation) -> list[str]:
     """All but the laws, each part below a heading or a first word that says what it is."""
     found: list[str] = []
+    for bound in explanation.bounds:
+        found += wrapped(f"{place(bound)}: bound only, at least {number(bound.seconds)} s; {bound.reason}")
     for attribution in explanation.attributions:
         found += _attribution(attribution)
     for recommendation in explanation.recommended:

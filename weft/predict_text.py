@@ -15,8 +15,8 @@ from .explanation_text import lines as explanation_lines
 from .simcore.prediction import Observed, PredictedRun, Prediction, UnfinishedRun
 from .wording import fixed_parameters, number, parameters, without, wrapped
 
-_COLUMNS = (("cores", 6), ("gil", 4), ("seconds", 10), ("speedup", 8), ("[from, to]", 14), ("used", 5))
-_SHARES = (("run", 6), ("ready", 6), ("lock", 5), ("gil", 4), ("io", 4), ("idle", 5))
+_COLUMNS = (("cores", 6), ("gil", 4), ("seconds", 10), ("speedup", 8), ("[from, to]", 15), ("used", 5))
+_SHARES = (("run", 5), ("ready", 6), ("lock", 5), ("gil", 4), ("io", 4), ("idle", 5))
 _STATES = ("running", "ready", "lock wait", "gil wait", "io", "idle")
 
 
@@ -100,6 +100,7 @@ def _explained(explanation: Explanation, fixed: dict[str, Any]) -> list[str]:
     return explanation_lines(
         replace(
             explanation,
+            bounds=without(explanation.bounds, fixed),
             attributions=without(explanation.attributions, fixed),
             what_if=without(explanation.what_if, fixed),
         )

@@ -132,7 +132,9 @@ def predict_in_process(target: Target, job: dict[str, Any], progress: Callable[[
     if job.get("tables_from"):
         study.adopt(msgspec.msgpack.decode(Path(job["tables_from"]).read_bytes(), type=dict[str, bytes]))
     try:
-        prediction = observed_too(study, study.predict(configurations, progress))
+        numbers: list[int] = job["timelines"] if job.get("traces_in") else []
+        timelines = [configurations[number] for number in numbers]
+        prediction = observed_too(study, study.predict(configurations, progress, timelines))
         answer: dict[str, Any] = {"result": msgspec.to_builtins(prediction), "traces": _traces(study, prediction, job)}
         if job.get("explain") is not None:
             answer["explanation"] = _explanation(study, prediction, job["explain"])

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import msgspec
 
-from .simcore.bottlenecks import Attribution, Recommendation, WhatIf
+from .simcore.bottlenecks import Attribution, Bound, Recommendation, WhatIf
 
 
 class Run(msgspec.Struct, kw_only=True):
@@ -106,6 +106,7 @@ class Prediction(msgspec.Struct, kw_only=True):
     attributions: list[Attribution] = []
     recommended: list[Recommendation] = []
     what_if: list[WhatIf] = []
+    bounds: list[Bound] = []
     base: list[Base] | None = None
     repeat: int | None = None
     machine: Any = None
@@ -185,7 +186,7 @@ def configuration(run: Run | Unfinished | Base) -> str:
     return ", ".join([*parts, *([gil_words(run.gil)] if run.gil is not None else [])])
 
 
-def label_of(run: Run | Base, axis: Axis, *, gil: bool = True) -> str:
+def label_of(run: Run | Base | Bound, axis: Axis, *, gil: bool = True) -> str:
     """What sets the run apart, in words: ``4 cores, workers=2, GIL off``."""
     varying = [axis.x, *axis.others, *axis.along]
     parts = [_setting("cores", run.cores)] if "cores" in varying and run.cores is not None else []

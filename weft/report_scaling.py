@@ -17,6 +17,7 @@ from .report_runs import Prediction, Run, axis_of, configuration, constants_of, 
 from .report_shares import BARS_MAX, Bar, bars
 from .report_svg import Markup, seconds
 from .report_tables import Table, prediction_table, validation_table
+from .simcore.bottlenecks import Bound
 
 CLOSE_ENOUGH = 0.10
 """A median error above this is a warning: published simulators reach 3-5 % inside their envelope, twice that is suspect."""
@@ -86,10 +87,17 @@ def scaling_section(anchor: str, name: str, prediction: Prediction, measured: bo
         worst=_worst(runs) if measured else "",
         constants=constants_of(runs, axis) if runs else "",
         base=" and ".join(dict.fromkeys(label_of(base, axis, gil=False) for base in prediction.base or [])),
-        notes=[f"{label_of(run, axis)}: {run.note}" for run in runs if run.note],
+        notes=[
+            *(f"{label_of(run, axis)}: {run.note}" for run in runs if run.note),
+            *(f"{label_of(row, axis)}: bound only, {_at_least(row)}" for row in prediction.bounds),
+        ],
         unfinished=[(configuration(each), each.reason, each.stuck) for each in prediction.unfinished],
     )
     return section, line
+
+
+def _at_least(bound: Bound) -> str:
+    return f"at least {seconds(bound.seconds)}; {bound.reason}"
 
 
 def _scatter(runs: list[Run]) -> Markup | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .real_runs.suite_result import SuiteRow
 from .report_numbers import percent, points
 from .report_suite_breakdown import differences
 from .report_suite_rows import Named, threads_in_words
@@ -80,6 +81,7 @@ def causes(each: Named, rows: Sequence[Named]) -> list[str]:
         found.append(
             f"the machine's own noise: half of the real runs predict the rest with an error of {percent(row.noise_floor)}"
         )
+    found += _slower_cores(row)
     found += _one_thread(each, rows)
     found += _pinning(each, rows)
     found += _booked(each)
@@ -90,6 +92,17 @@ def causes(each: Named, rows: Sequence[Named]) -> list[str]:
         found.append("the segments' spread: the measured time lies inside the prediction's own interval")
     closer = _closer(each)
     return [*found, closer] if closer else found
+
+
+def _slower_cores(row: SuiteRow) -> list[str]:
+    """The same work took more processor time: no model of threads can know it."""
+    error, excess = row.error or 0.0, row.cpu_excess
+    if excess is None or error >= 0 or excess < _EXPLAINS * abs(error):
+        return []
+    return [
+        f"the cores themselves were slower: its work took {percent(excess)} more processor time than when it was "
+        "measured alone (busy neighbours on a core's other hardware thread, caches, the clock)"
+    ]
 
 
 def _one_thread(each: Named, rows: Sequence[Named]) -> list[str]:

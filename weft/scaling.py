@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from . import __version__
 
 if TYPE_CHECKING:
+    from .real_runs.envelope import Belief
     from .real_runs.validation import ValidationResult
     from .simcore.prediction import Configuration, Prediction
     from .simcore.profile import Profile
@@ -68,9 +69,10 @@ def validate(
     profile: Profile,
     repeat: int,
     timeout_seconds: float,
+    beliefs: Mapping[int, Belief] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ValidationResult:
-    """Hold a finished prediction against real runs on this machine.
+    """Hold a finished prediction against real runs on this machine; ``beliefs`` are by number of predicted run.
 
     Raises:
         TargetError, MeasureError: the real side cannot be run at all.
@@ -86,5 +88,6 @@ def validate(
         argv=argv,
         profile=profile,
         version=__version__,
+        beliefs=beliefs,
         progress=progress,
     )

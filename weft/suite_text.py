@@ -180,8 +180,14 @@ def _failures(rows: Sequence[SuiteRow]) -> list[str]:
     for row in worst[:_WORST]:
         reason = f"; bound only: {row.envelope_reason}" if row.envelope_reason else ""
         noise = "" if row.noise_floor is None else f", the machine's own noise {_percent(row.noise_floor)}"
-        lines += wrapped(f"{_named(row)}: {_percent(row.error, signed=True)}{noise}{reason}", "  ")
+        slower = "" if not _slower(row) else f", its work took {_percent(row.cpu_excess)} more processor time"
+        lines += wrapped(f"{_named(row)}: {_percent(row.error, signed=True)}{noise}{slower}{reason}", "  ")
     return lines
+
+
+def _slower(row: SuiteRow) -> bool:
+    """Does longer computing explain half of the error or more?"""
+    return row.cpu_excess is not None and (row.error or 0.0) < 0 and row.cpu_excess >= 0.5 * abs(row.error or 0.0)
 
 
 def _silent(rows: Sequence[SuiteRow]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
 
-from .simcore.prediction import Configuration
+from .simcore.prediction import DRAWN_MAX, Configuration
 
 ASK_FROM_S = 600.0
 """A sweep that will take longer than this wants a yes first."""
@@ -15,7 +15,8 @@ _ASK_WITHIN_S = 60.0
 _START_S = 2.0
 """A first run that takes less than this may well be the time the child took to start."""
 _RUNS_A_POINT = 5
-"""Simulated runs of a configuration: its prediction, and those that its interval comes from."""
+"""Simulated runs of a configuration: its prediction, and those that its interval comes from, which most of a large sweep
+have none of."""
 
 Progress = Callable[[int, int], None]
 
@@ -88,7 +89,8 @@ def expected(configurations: Sequence[Configuration], repeat: int, run_s: float,
     Measured are ``repeat`` runs for each set of parameters, one after the other; the rest is simulated by ``workers``.
     """
     measured = repeat * len({repr(configuration.params) for configuration in configurations})
-    return run_s * (measured + _RUNS_A_POINT * len(configurations) / workers)
+    each = _RUNS_A_POINT if len(configurations) <= DRAWN_MAX else 1
+    return run_s * (measured + each * len(configurations) / workers)
 
 
 def spoken(seconds: float) -> str:

@@ -26,7 +26,16 @@ from . import __version__
 from .explanation import Explanation
 from .process import ChildError, run_job
 from .simcore.laws import fit_laws
-from .simcore.prediction import Base, Configuration, PredictedRun, Prediction, UnfinishedRun
+from .simcore.prediction import (
+    DRAWN_MAX,
+    Base,
+    Configuration,
+    PredictedRun,
+    Prediction,
+    UnfinishedRun,
+    few_drawn,
+    worth_drawing,
+)
 from .simcore.profile import Profile
 from .sweep_estimate import Progress, SweepError, Watch
 
@@ -130,7 +139,8 @@ def _shared_out(sweep: Sweep, workers: int, cluster: str, yes: bool, watch: Watc
         tables = Path(scratch) / "tables"
         measured = _child(sweep, sweep.job(_one_each(sweep), tables_to=str(tables)), yes, watch.saw)
         count = _SHARES_A_WORKER * parallel.workers
-        jobs = [sweep.job(share) for share in shares(sweep.configurations, count)]
+        few = len(sweep.configurations) > DRAWN_MAX
+        jobs = [sweep.job(share, draws=not few) for share in shares(sweep.configurations, count)]
         limit_s = _LIMIT_WITH_YES_S if yes else LIMIT_S
         parts: list[Prediction] = []
         with warnings.catch_warnings():
@@ -149,16 +159,42 @@ def _shared_out(sweep: Sweep, workers: int, cluster: str, yes: bool, watch: Watc
             seconds=round(monotonic() - started, 3),
             limits=[*dict.fromkeys([*known.limits, *prediction.limits]), text],
         )
-        last = [sweep.configurations[number] for number in sweep.timelines] or sweep.configurations[:1]
+        last = [sweep.configurations[number] for number in sweep.timelines]
+        if few:
+            last += [configuration for configuration in _drawn(sweep, prediction) if configuration not in last]
         job = sweep.job(
-            last,
+            last or sweep.configurations[:1],
             tables_from=str(tables),
             traces_in=sweep.traces_in,
             timelines=[*range(len(sweep.timelines))],
             **_explained(sweep, prediction),
         )
         answer = _child(sweep, job, yes, None)
+        if few:
+            prediction = _with_intervals(prediction, msgspec.convert(answer["result"], Prediction))
     return Swept(prediction, msgspec.convert(answer["explanation"], Explanation), answer["traces"])
+
+
+def _drawn(sweep: Sweep, prediction: Prediction) -> list[Configuration]:
+    """The configurations of a large sweep that get an interval."""
+    runs = prediction.runs
+    wanted = {_key_of(runs[number]) for number in worth_drawing([(run.gil, run.seconds) for run in runs])}
+    return [configuration for configuration in sweep.configurations if _key(asdict(configuration)) in wanted]
+
+
+def _with_intervals(prediction: Prediction, drawn: Prediction) -> Prediction:
+    """The prediction with the intervals of those that were drawn for."""
+    intervals = {_key_of(run): run.seconds_interval for run in drawn.runs}
+    base = {base.gil: run.seconds for base in prediction.base for run in prediction.runs if _is_at(run, base)}
+    runs = [
+        _relative(replace(run, seconds_interval=intervals.get(_key_of(run), run.seconds_interval)), base[run.gil])
+        for run in prediction.runs
+    ]
+    return replace(prediction, runs=runs, limits=[*prediction.limits, *few_drawn(len(runs))])
+
+
+def _is_at(run: PredictedRun, base: Base) -> bool:
+    return (run.params, run.cores, run.gil) == (base.params, base.cores, base.gil)
 
 
 def _one_each(sweep: Sweep) -> list[Configuration]:
@@ -244,7 +280,7 @@ def merged(configurations: Sequence[Configuration], parts: Sequence[Prediction])
     order = {_key(asdict(configuration)): number for number, configuration in enumerate(configurations)}
 
     def number(row: Any) -> int:
-        return order[_key({name: getattr(row, name) for name in ("params", "cores", "gil", "scale", "free_locks")})]
+        return order[_key_of(row)]
 
     rows: list[PredictedRun] = sorted((run for part in parts for run in part.runs), key=number)
     unfinished: list[UnfinishedRun] = sorted((run for part in parts for run in part.unfinished), key=number)
@@ -266,6 +302,10 @@ def merged(configurations: Sequence[Configuration], parts: Sequence[Prediction])
 
 def _key(values: dict[str, Any]) -> str:
     return json.dumps({**values, "free_locks": [*values["free_locks"]]}, sort_keys=True, default=str)
+
+
+def _key_of(row: Any) -> str:
+    return _key({name: getattr(row, name) for name in ("params", "cores", "gil", "scale", "free_locks")})
 
 
 def _relative(run: PredictedRun, base_seconds: float) -> PredictedRun:

@@ -406,8 +406,12 @@ def select(wanted: Wanted, timeout: float | None, *, polls: bool = True) -> list
     """Which of these channels can be used, after waiting for the first of them."""
     world = _world.active
     assert world is not None
-    fresh = [channel for channel, _ in wanted if not channel.watched]
+    known: dict[int, set[int]] = world.kept.setdefault("channels watched by", {})
+    mine = known.setdefault(world.thread.uid, set())
+    # Whether somebody else watches a channel already is not asked: the order of two watches is nobody's choice.
+    fresh = [channel for channel, _ in wanted if channel.uid not in mine]
     if fresh:
+        mine.update(channel.uid for channel in fresh)
         world.perform(Watch(fresh))
     bit = _bit(world, wanted)
     if timeout is None:

@@ -110,16 +110,31 @@ _stand_ins: dict[int, tuple[Any, Lock]] = {}
 """By the id of the real lock, which is kept with it: one stand-in for all its names and all takeovers."""
 
 
-def replacements() -> list[_Row]:
-    """Rows for the takeover's table."""
+_all: tuple[list[str], list[int], list[_Row]] = ([], [], [])
+"""The names and ids of all modules at the last look, and what they held: a takeover seldom finds others."""
+
+
+def _in_modules() -> list[_Row]:
+    global _all
+    names, modules = [*sys.modules], [*sys.modules.values()]
+    ids = [*map(id, modules)]
+    if names == _all[0] and ids == _all[1]:
+        return _all[2]
     rows: list[_Row] = []
-    for name, module in [*sys.modules.items()]:
+    for name, module in zip(names, modules, strict=True):
         if type(module) is not types.ModuleType or name.partition(".")[0] in _LEFT_ALONE:
             continue
         known = _seen.get(name)
         if known is None or known[0] != id(module):
             known = _seen[name] = (id(module), _holders(module))
         rows += known[1]
+    _all = (names, ids, rows)
+    return rows
+
+
+def replacements() -> list[_Row]:
+    """Rows for the takeover's table."""
+    rows = [*_in_modules()]
     for reference in _logging._handlerList:
         handler: Any = reference()
         if handler is not None and type(handler.lock) in _LOCKS:

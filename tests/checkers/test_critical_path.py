@@ -492,7 +492,7 @@ def graphs(draw: st.DrawFn) -> list[list[tuple[Any, ...]]]:
     return [threads[number] for number in order]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(graphs())
 def test_the_path_of_a_random_graph_is_its_longest_chain(threads: list[list[tuple[Any, ...]]]) -> None:
     path = path_of(run_steps(threads))
@@ -509,7 +509,7 @@ STEP = st.one_of(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.lists(STEP, max_size=6), min_size=1, max_size=5),
     st.integers(1, 3),
@@ -533,7 +533,7 @@ def test_every_nanosecond_is_in_one_part_whatever_the_program_does(
         assert "lock" not in kinds
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=6), st.integers(1, 4))
 def test_work_and_span_bound_every_number_of_cores(lengths: list[int], cores: int) -> None:
     """Measured once on many cores, they hold for any other; and no greedy schedule is worse than their sum (Graham)."""

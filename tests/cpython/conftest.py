@@ -68,7 +68,7 @@ only those (by the beginning of their names)."""
 REAL = ("real", "outside")
 """Worlds whose time is the wall clock's."""
 _LIMIT_S = {"explored": 60, "timed": 60, "real": 90, "outside": 90}
-_EXCLUDED_LIMIT_S = 3
+_EXCLUDED_LIMIT_S = 1.5
 """Tests that are expected to fail may do so by hanging; they are not waited for."""
 
 
@@ -180,7 +180,7 @@ def _conform(world: str, suite: str, excluded: list[Row]) -> Report:
     return report
 
 
-def _run(world: str, suite: str, tests: list[str], limit_s: int, children: int = 0) -> dict[str, tuple[str, str]]:
+def _run(world: str, suite: str, tests: list[str], limit_s: float, children: int = 0) -> dict[str, tuple[str, str]]:
     """The status and detail of each test."""
     count = children or (4 if world in REAL else 2)
     batches = [tests[start::count] for start in range(count)]
@@ -192,7 +192,7 @@ def _run(world: str, suite: str, tests: list[str], limit_s: int, children: int =
     return found
 
 
-def _run_batch(world: str, suite: str, tests: list[str], limit_s: int) -> dict[str, tuple[str, str]]:
+def _run_batch(world: str, suite: str, tests: list[str], limit_s: float) -> dict[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
     left = tests
     while left:
@@ -205,7 +205,7 @@ def _run_batch(world: str, suite: str, tests: list[str], limit_s: int) -> dict[s
     return found
 
 
-def _talk(world: str, suite: str, tests: list[str] | None, limit_s: int) -> tuple[list[dict[str, Any]], str]:
+def _talk(world: str, suite: str, tests: list[str] | None, limit_s: float) -> tuple[list[dict[str, Any]], str]:
     """What a child says until it is done, ends or falls silent, and where its threads were if they were stopped."""
     job = {"world": world, "suites": [{"name": suite, **SUITES[suite]}], "tests": tests, "limit_s": limit_s}
     lines = b""

@@ -452,7 +452,7 @@ def test_explored_outcomes_are_those_of_real_threads(family: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_explored_outcomes_are_those_of_real_threads_in_many_programs(family: str) -> None:
-    agree(family, examples=60, most=1_000)
+    agree(family, examples=40, most=1_000)
 
 
 FOUND = {

@@ -13,9 +13,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from weft.checkers.finding import Result
+from weft.checking import check
 from weft.models import computing
+from weft.options import Options
 from weft.simcore.profile import IDEAL
 from weft.simcore.takeover import takeover
+from weft.simcore.target import parse_target
 from weft.simcore.timed import TimedWorld
 from weft.simcore.timed_record import TimedRun
 from weft.simcore.work import work
@@ -38,6 +42,38 @@ def weft(repository: Path, tmp_path: Path) -> Weft:
         )
         assert done.returncode in (0, 1), f"weft {' '.join(command)} ended with {done.returncode}:\n{done.stderr}"
         return {**json.loads((tmp_path / "result.json").read_text()), "code": done.returncode}
+
+    return run
+
+
+Checked = Callable[..., Result]
+"""Explores a target to the end, findings or not; its parameters as keywords."""
+
+
+@pytest.fixture
+def checked() -> Checked:
+    """Without the command: in this process."""
+
+    def run(target: str, **parameters: float) -> Result:
+        options = Options(save=False, keep_going=True)
+        loaded = parse_target(target)
+        loaded.prepare(options.watching())
+        try:
+            return check(loaded, parameters, options).result
+        finally:
+            loaded.close()
+
+    return run
+
+
+@pytest.fixture
+def executions(checked: Checked) -> Callable[..., int]:
+    """In how many executions all schedules of a function in ``weft.models`` are seen."""
+
+    def run(target: str, **parameters: float) -> int:
+        result = checked(f"weft.models.{target}", **parameters)
+        assert result.exhaustive
+        return result.executions
 
     return run
 

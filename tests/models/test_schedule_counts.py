@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
 from .interleavings import State, Step, count, put, step, tasks
 
-Weft = Callable[..., dict[str, Any]]
+Executions = Callable[..., int]
 
 
 def queue_pool(state: State) -> Iterator[Step]:
@@ -113,36 +112,33 @@ def test_the_counter_sees_no_order_between_independent_threads() -> None:
 
 
 @pytest.mark.parametrize(("workers", "number"), [(1, 3), (2, 2), (2, 3)])
-def test_queue_pool(weft: Weft, workers: int, number: int) -> None:
+def test_queue_pool(executions: Executions, workers: int, number: int) -> None:
     expected = count(queue_pool, (tasks(number), number, -1, ("get",) * workers))
-    assert weft("check", "weft.models.queue_pool:right", workers=workers, tasks=number)["executions"] == expected
+    assert executions("queue_pool:right", workers=workers, tasks=number) == expected
 
 
 @pytest.mark.parametrize(("workers", "number"), [(1, 2), (2, 1), (2, 2)])
 @pytest.mark.parametrize(("form", "stops"), [("right", False), ("wrong", None)])
-def test_condition_pool(weft: Weft, form: str, stops: bool | None, workers: int, number: int) -> None:
+def test_condition_pool(executions: Executions, form: str, stops: bool | None, workers: int, number: int) -> None:
     expected = count(condition_pool, (number, stops, 0, (), ("look",) * workers))
-    result = weft("check", f"weft.models.condition_pool:{form}", "--keep-going", workers=workers, tasks=number)
-    assert result["executions"] == expected
+    assert executions(f"condition_pool:{form}", workers=workers, tasks=number) == expected
 
 
 @pytest.mark.parametrize(("workers", "requests"), [(1, 2), (2, 1), (2, 2)])
 @pytest.mark.parametrize("form", ["right", "wrong"])
-def test_service(weft: Weft, form: str, workers: int, requests: int) -> None:
+def test_service(executions: Executions, form: str, workers: int, requests: int) -> None:
     puts = tasks(requests) + ("end",) * workers
     expected = count(service, (form == "right", puts, (), ("get",) * workers, "first", False, False))
-    result = weft("check", f"weft.models.service:{form}", "--keep-going", workers=workers, requests=requests)
-    assert result["executions"] == expected
+    assert executions(f"service:{form}", workers=workers, requests=requests) == expected
 
 
 @pytest.mark.parametrize(("workers", "number"), [(1, 3), (2, 2), (2, 4), (3, 3)])
-def test_executor(weft: Weft, workers: int, number: int) -> None:
+def test_executor(executions: Executions, workers: int, number: int) -> None:
     expected = count(executor, (workers, 0, number, (), 0, ()))
-    assert weft("check", "weft.models.executor:run", workers=workers, tasks=number)["executions"] == expected
+    assert executions("executor:run", workers=workers, tasks=number) == expected
 
 
 @pytest.mark.parametrize("philosophers", [2, 3, 6])
 @pytest.mark.parametrize(("form", "fewer"), [("deadlocking", 1), ("ordered", 2)])
-def test_philosophers_follow_the_closed_form(weft: Weft, form: str, fewer: int, philosophers: int) -> None:
-    result = weft("check", f"weft.models.dining:{form}", "--keep-going", philosophers=philosophers)
-    assert result["executions"] == 2**philosophers - fewer
+def test_philosophers_follow_the_closed_form(executions: Executions, form: str, fewer: int, philosophers: int) -> None:
+    assert executions(f"dining:{form}", philosophers=philosophers) == 2**philosophers - fewer

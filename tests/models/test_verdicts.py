@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from weft.checkers.finding import Result
 from weft.models import WORKLOADS, Workload
 
 Weft = Callable[..., dict[str, Any]]
+Checked = Callable[..., Result]
 
 EXECUTIONS = {
     "weft.models.dining:deadlocking": 7,
@@ -100,11 +102,10 @@ def test_every_failure_is_reproduced(weft: Weft, workload: Workload) -> None:
 
 
 @pytest.mark.parametrize("workload", WORKLOADS, ids=named)
-def test_the_right_program_is_clean_in_every_schedule(weft: Weft, workload: Workload) -> None:
-    result = weft("check", workload.right, **workload.small)
-    assert (result["code"], result["verdict"], result["exhaustive"]) == (0, "clean", True)
-    assert result["findings"] == []
-    assert result["executions"] == EXECUTIONS[workload.right]
+def test_the_right_program_is_clean_in_every_schedule(checked: Checked, workload: Workload) -> None:
+    result = checked(workload.right, **workload.small)
+    assert (result.verdict, result.exhaustive, result.findings) == ("clean", True, [])
+    assert result.executions == EXECUTIONS[workload.right]
 
 
 @pytest.mark.slow

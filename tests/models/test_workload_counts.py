@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from math import factorial
-from typing import Any
 
 import pytest
 
@@ -12,7 +11,7 @@ from weft.models import lock_striping
 
 from .interleavings import State, Step, count, put, step
 
-Weft = Callable[..., dict[str, Any]]
+Executions = Callable[..., int]
 
 
 def sections(state: State) -> Iterator[Step]:
@@ -106,62 +105,58 @@ def cached(state: State) -> Iterator[Step]:
             yield step(f"{index}", "store", "key cache", (items, True, free, put(workers, index, "get")))
 
 
-def executions(weft: Weft, target: str, **parameters: float) -> int:
-    return weft("check", f"weft.models.{target}", **parameters)["executions"]
-
-
 @pytest.mark.parametrize(("workers", "rounds"), [(2, 4), (2, 6), (3, 3)])
-def test_lock_bound_has_all_orders_of_its_sections(weft: Weft, workers: int, rounds: int) -> None:
+def test_lock_bound_has_all_orders_of_its_sections(executions: Executions, workers: int, rounds: int) -> None:
     expected = factorial(rounds) // factorial(rounds // workers) ** workers
     assert expected == count(sections, (("lock",) * (rounds // workers),) * workers)
-    assert executions(weft, "lock_bound:run", workers=workers, rounds=rounds, units=0) == expected
+    assert executions("lock_bound:run", workers=workers, rounds=rounds, units=0) == expected
 
 
 @pytest.mark.parametrize("stripes", [1, 2, 8])
-def test_lock_striping(weft: Weft, stripes: int) -> None:
+def test_lock_striping(executions: Executions, stripes: int) -> None:
     stripe = [f"stripe-{lock_striping.key_of(number) % stripes}" for number in range(6)]
     expected = count(sections, (tuple(stripe[0::2]), tuple(stripe[1::2])))
     sizes = {"updates": 6, "stripes": stripes, "inside_units": 0, "outside_units": 0}
-    assert executions(weft, "lock_striping:run", **sizes) == expected
+    assert executions("lock_striping:run", **sizes) == expected
 
 
 @pytest.mark.parametrize(("workers", "tasks"), [(2, 2), (2, 4), pytest.param(3, 2, marks=pytest.mark.slow)])
-def test_task_bag(weft: Weft, workers: int, tasks: int) -> None:
+def test_task_bag(executions: Executions, workers: int, tasks: int) -> None:
     expected = count(bag, (tasks + 1, frozenset(range(workers))))
     sizes = {"workers": workers, "tasks": tasks, "units": 0, "giant_units": 0}
-    assert executions(weft, "task_bag:run", **sizes) == expected
+    assert executions("task_bag:run", **sizes) == expected
 
 
 @pytest.mark.parametrize(("workers", "tasks"), [(2, 2), (2, 4), pytest.param(3, 2, marks=pytest.mark.slow)])
-def test_work_stealing(weft: Weft, workers: int, tasks: int) -> None:
+def test_work_stealing(executions: Executions, workers: int, tasks: int) -> None:
     left = tuple((index + 1) * tasks // workers - index * tasks // workers for index in range(workers))
     expected = count(stealing, (left, (0,) * workers))
-    assert executions(weft, "work_stealing:run", workers=workers, tasks=tasks, units=0) == expected
+    assert executions("work_stealing:run", workers=workers, tasks=tasks, units=0) == expected
 
 
 @pytest.mark.parametrize(("workers", "items", "capacity"), [(1, 3, 1), (1, 3, 2), (2, 1, 1)])
-def test_condition_buffer(weft: Weft, workers: int, items: int, capacity: int) -> None:
+def test_condition_buffer(executions: Executions, workers: int, items: int, capacity: int) -> None:
     expected = count(buffer, (items, capacity, 0, False, (), ("look",) * workers))
     sizes = {"workers": workers, "items": items, "capacity": capacity, "producer_units": 0, "consumer_units": 0}
-    assert executions(weft, "condition_buffer:run", **sizes) == expected
+    assert executions("condition_buffer:run", **sizes) == expected
 
 
 @pytest.mark.parametrize(("workers", "steps"), [(2, 1), (2, 2), (3, 1)])
-def test_data_parallel_has_two_barriers_a_step(weft: Weft, workers: int, steps: int) -> None:
+def test_data_parallel_has_two_barriers_a_step(executions: Executions, workers: int, steps: int) -> None:
     expected = factorial(workers) ** (2 * steps)
     assert expected == count(arrivals, ((0,) * workers, 2 * steps))
     sizes = {"workers": workers, "steps": steps, "shards": 2, "examples": 2, "features": 2}
-    assert executions(weft, "data_parallel:run", **sizes) == expected
+    assert executions("data_parallel:run", **sizes) == expected
 
 
 @pytest.mark.parametrize("requests", [1, 2, 3])
 @pytest.mark.parametrize(("form", "key"), [("run", None), ("coalesced", False)])
-def test_cached_service(weft: Weft, form: str, key: bool | None, requests: int) -> None:
+def test_cached_service(executions: Executions, form: str, key: bool | None, requests: int) -> None:
     expected = count(cached, (("request",) * requests + ("end",) * 2, False, key, ("get",) * 2))
-    assert executions(weft, f"cached_service:{form}", requests=requests, distinct=1, units=0) == expected
+    assert executions(f"cached_service:{form}", requests=requests, distinct=1, units=0) == expected
 
 
 @pytest.mark.parametrize("requests", [1, 2, 4])
-def test_open_loop_has_a_choice_of_two_workers_for_every_item(weft: Weft, requests: int) -> None:
+def test_open_loop_has_a_choice_of_two_workers_for_every_item(executions: Executions, requests: int) -> None:
     """The requests, and then a sentinel for each; the second one is left to the other."""
-    assert executions(weft, "open_loop:run", requests=requests, units=0) == 2 ** (requests + 1)
+    assert executions("open_loop:run", requests=requests, units=0) == 2 ** (requests + 1)

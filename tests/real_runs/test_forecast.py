@@ -102,6 +102,12 @@ def test_each_term_is_taken_away_once(trace: Trace) -> None:
     assert len(ablated) == len(TERMS) - 1
 
 
+def test_simulations_side_by_side_answer_the_same(trace: Trace) -> None:
+    alone = made(FakePredictor(seconds, trace), ablate=[1, 2]).forecasts
+    together = made(FakePredictor(seconds, trace), ablate=[1, 2], workers=3).forecasts
+    assert [(item.baselines, item.without) for item in together] == [(item.baselines, item.without) for item in alone]
+
+
 def test_a_term_that_the_profile_does_not_have_is_not_simulated_again(trace: Trace) -> None:
     predict = FakePredictor(seconds, trace)
     neutral = replace(FULL, co_run=[], memory_bandwidth={}, lock_ns=0)

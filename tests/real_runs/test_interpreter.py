@@ -80,13 +80,13 @@ def test_a_bare_interpreter_measures_with_the_standard_library_alone(
 ) -> None:
     assert bare.modules == {"json"}
     target = program("import sys\ndef main():\n    assert not {'numpy', 'msgspec', 'greenlet'} & set(sys.modules)\n")
-    (result,) = measure(target + ":main", [Configuration()], repeat=1, timeout_seconds=20, interpreter=bare)
+    (result,) = measure(target + ":main", [Configuration()], repeat=1, timeout_seconds=120, interpreter=bare)
     assert result.trouble() == ""
     (shipped,) = measure(
         "weft.models.executor:run",
         [Configuration({"workers": 2, "tasks": 2, "task_seconds": 0.001}, cores=1)],
         repeat=1,
-        timeout_seconds=20,
+        timeout_seconds=120,
         interpreter=bare,
     )
     assert shipped.trouble() == ""

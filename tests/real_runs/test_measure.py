@@ -23,7 +23,7 @@ def test_a_trivial_workload(program: Program) -> None:
     target = program("import time\ndef main(ms=1):\n    time.sleep(ms / 1000)\n") + ":main"
     asked = [Configuration({"ms": 1}), Configuration({"ms": 8})]
     seen: list[tuple[int, int]] = []
-    short, long = measure(target, asked, repeat=3, timeout_seconds=20, progress=lambda *step: seen.append(step))
+    short, long = measure(target, asked, repeat=3, timeout_seconds=120, progress=lambda *step: seen.append(step))
     assert [short.configuration, long.configuration] == asked
     assert [sample.block for sample in short.samples][:3] == [0, 1, 2]  # more follow on a busy machine
     assert all(sample.status == "ok" and sample.threads == 1 for sample in short.samples + long.samples)
@@ -39,7 +39,7 @@ def test_blocks_are_interleaved_in_an_order_that_the_seed_repeats(program: Progr
     orders: list[str] = []
     for seed in (5, 5, 6):
         log.write_text("")
-        measure(target, [Configuration({"name": name}) for name in "abcd"], repeat=4, seed=seed, timeout_seconds=20)
+        measure(target, [Configuration({"name": name}) for name in "abcd"], repeat=4, seed=seed, timeout_seconds=120)
         orders.append(log.read_text()[:20])  # a busy machine adds blocks
     blocks = [orders[0][start : start + 4] for start in range(0, 20, 4)]  # a warm-up and four
     assert all(sorted(block) == list("abcd") for block in blocks)
@@ -57,7 +57,7 @@ def late():
 def main():
     threading.Thread(target=late).start()
 """
-    (result,) = measure(program(source) + ":main", [Configuration(cores=1)], repeat=1, timeout_seconds=20)
+    (result,) = measure(program(source) + ":main", [Configuration(cores=1)], repeat=1, timeout_seconds=120)
     assert result.seconds()[0] >= 0.01
     assert result.samples[0].threads == 2
     assert seen.read_text() == "1"
@@ -76,7 +76,7 @@ def main():
 )
 def test_what_goes_wrong_is_a_row(program: Program, body: str, status: str, message: str) -> None:
     target = program(f"def main(): {body}\n") + ":main"
-    (result,) = measure(target, [Configuration()], repeat=1, timeout_seconds=0.3 if status == "timeout" else 20)
+    (result,) = measure(target, [Configuration()], repeat=1, timeout_seconds=0.3 if status == "timeout" else 120)
     assert [sample.status for sample in result.samples] == [status, status]  # the warm-up and the run
     assert message in result.samples[0].message
     assert message in result.trouble()
@@ -93,14 +93,14 @@ def main():
     if os.path.getsize({str(marks)!r}) == 3:
         os._exit(1)
 """
-    (result,) = measure(program(source) + ":main", [Configuration()], repeat=4, timeout_seconds=20)
+    (result,) = measure(program(source) + ":main", [Configuration()], repeat=4, timeout_seconds=120)
     assert [sample.status for sample in result.samples][:4] == ["ok", "crashed", "ok", "ok"]
     assert "1 of " in result.trouble()
     assert "runs crashed" in result.trouble()
 
 
 def test_a_program_that_never_works_is_given_up(program: Program) -> None:
-    (result,) = measure(program("def main(): 1 / 0\n") + ":main", [Configuration()], repeat=50, timeout_seconds=20)
+    (result,) = measure(program("def main(): 1 / 0\n") + ":main", [Configuration()], repeat=50, timeout_seconds=120)
     assert len(result.samples) == 3
 
 
@@ -111,7 +111,7 @@ def main():
     assert threading.active_count() == 1, threading.enumerate()
     threading.Thread(target=threading.Event().wait, daemon=True).start()
 """
-    (result,) = measure(program(source) + ":main", [Configuration()], repeat=3, timeout_seconds=20)
+    (result,) = measure(program(source) + ":main", [Configuration()], repeat=3, timeout_seconds=120)
     assert {sample.status for sample in result.samples} == {"ok"}
 
 
@@ -122,13 +122,13 @@ pool = ThreadPoolExecutor(1)
 def main():
     pool.submit(int).result()
 """
-    (result,) = measure(program(source) + ":main", [Configuration()], repeat=2, timeout_seconds=20)
+    (result,) = measure(program(source) + ":main", [Configuration()], repeat=2, timeout_seconds=120)
     assert {sample.status for sample in result.samples} == {"ok"}
 
 
 def test_scripts_and_their_arguments(program: Program) -> None:
     target = program("import sys\nassert sys.argv[1:] == ['x'], sys.argv\nprint('not to be seen')\n")
-    (result,) = measure(target, [Configuration()], repeat=1, timeout_seconds=20, argv=["x"])
+    (result,) = measure(target, [Configuration()], repeat=1, timeout_seconds=120, argv=["x"])
     assert result.trouble() == ""
 
 
@@ -139,12 +139,16 @@ def test_others_on_the_same_core_are_noticed(program: Program) -> None:
         "import time\ndef main():\n    end = time.process_time() + 0.05\n    while time.process_time() < end: pass\n"
     )
     core = machine.available_cores()[0]
-    hog = subprocess.Popen([sys.executable, "-c", f"import os\nos.sched_setaffinity(0, [{core}])\nwhile True: pass"])
+    busy = f"import os\nos.sched_setaffinity(0, [{core}])\nprint('busy', flush=True)\nwhile True: pass"
+    hog = subprocess.Popen([sys.executable, "-c", busy], stdout=subprocess.PIPE)
+    assert hog.stdout is not None
     try:
-        (result,) = measure(target + ":main", [Configuration(cores=1)], repeat=3, timeout_seconds=20)
+        assert hog.stdout.readline()
+        (result,) = measure(target + ":main", [Configuration(cores=1)], repeat=3, timeout_seconds=120)
     finally:
         hog.kill()
         hog.wait()
+        hog.stdout.close()
     assert len(result.samples) == 6  # three more blocks, in the hope of better times
     delays = [sample.run_delay_seconds for sample in result.samples]
     assert all(delay is not None and delay > 0.01 for delay in delays)
@@ -269,7 +273,7 @@ def main():
     for pinned in (False, True):
         seen.unlink(missing_ok=True)
         configuration = Configuration(cores=len(cores), pinned=pinned)
-        (result,) = measure(program(source) + ":main", [configuration], repeat=1, timeout_seconds=20)
+        (result,) = measure(program(source) + ":main", [configuration], repeat=1, timeout_seconds=120)
         expected = [[cores[number % len(cores)]] if pinned else cores for number in range(3)]
         once = "".join(f"{number}:{places};" for number, places in enumerate(expected))
         assert seen.read_text() == once * (1 + len(result.samples))
@@ -285,7 +289,7 @@ def main():
     for thread in threads:
         thread.join()
 """
-    (result,) = measure(program(source) + ":main", [Configuration()], repeat=1, timeout_seconds=20)
+    (result,) = measure(program(source) + ":main", [Configuration()], repeat=1, timeout_seconds=120)
     time_in = result.samples[0].time_in
     assert time_in is not None
     assert sum(time_in.values()) == pytest.approx(1, abs=1e-4)
@@ -322,3 +326,38 @@ def test_bad_input(program: Program) -> None:
 def test_samples_of_failed_runs_hold_no_numbers() -> None:
     sample = Sample(1, "failed", message="x")
     assert (sample.seconds, sample.cpu_seconds, sample.run_delay_seconds) == (None, None, None)
+
+
+def test_blocks_in_which_the_machine_changed_its_pace_are_disturbed(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second configuration tells the pace: too slow in blocks 1 and 2, too fast in block 3, unknown in block 4."""
+    paces: dict[int, float | None] = {-1: 1.0, 0: 1.09, 1: 1.2, 2: 1.5, 3: 0.8, 4: None}
+    asked: list[tuple[int, str]] = []
+
+    def one_run(_: object, configuration: Configuration, __: object, block: int, ___: object) -> Sample:
+        name = configuration.params["name"]
+        asked.append((block, name))
+        pace = paces.get(block, 1.0)
+        if pace is None and name == "alone":
+            return Sample(block, "crashed", message="gone")
+        return Sample(block, "ok", seconds=0.2, cpu_seconds=0.2 * (pace or 1), disturbed=False)
+
+    monkeypatch.setattr(module, "_one_run", one_run)
+    configurations = [Configuration({"name": name}) for name in ("several", "alone")]
+    target = program("def main(name): pass\n") + ":main"
+    reference = module.Reference(1, 0.2)
+    several, alone = measure(target, configurations, repeat=5, reference=reference)
+    assert [sample.disturbed for sample in several.samples[:5]] == [False, True, True, True, False]
+    assert several.samples[1].why == [
+        "the machine's pace: one worker alone took 1.20 times the processor time that it took before"
+    ]
+    assert [sample.disturbed for sample in alone.samples[:4]] == [False, True, True, True]
+    assert (5, "alone") in asked, "where more blocks are run, the pace is told, too"
+    assert not several.samples[5].disturbed
+
+
+def test_the_pace_is_not_judged_without_numbers() -> None:
+    assert module.off_pace(0.0, 1.0) == module.off_pace(1.0, 0.0) == ""
+    assert module.off_pace(1.0, 1.09) == module.off_pace(1.09, 1.0) == ""
+    assert "0.50 times" in module.off_pace(0.5, 1.0)

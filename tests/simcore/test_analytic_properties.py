@@ -40,7 +40,7 @@ def pool(lengths: list[int], workers: int) -> tuple[list[tuple[int, int]], Calla
     return spans, program
 
 
-@settings(deadline=None)
+@settings(max_examples=40)
 @given(LENGTHS, st.integers(1, 6), st.integers(0, 3))
 def test_a_pool_with_enough_cores_is_list_scheduling(lengths: list[int], workers: int, more: int) -> None:
     """Start and end of all tasks, sorted: which of two workers that are free at one time comes first is left open."""
@@ -51,7 +51,7 @@ def test_a_pool_with_enough_cores_is_list_scheduling(lengths: list[int], workers
     assert result.makespan_ns == max(end for _, end in expected)
 
 
-@settings(deadline=None)
+@settings(max_examples=40)
 @given(LENGTHS, st.integers(1, 8), st.integers(1, 4), st.sampled_from([1_000, 1_000_000, 50_000_000]))
 def test_any_pool_keeps_the_bounds_of_work_and_span(
     lengths: list[int], workers: int, cores: int, quantum_ns: int
@@ -72,7 +72,7 @@ def test_any_pool_keeps_the_bounds_of_work_and_span(
 JOBS = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 30)), min_size=1, max_size=8)
 
 
-@settings(deadline=None)
+@settings(max_examples=40)
 @given(JOBS, st.integers(1, 12))
 def test_one_core_is_round_robin(jobs: list[tuple[int, int]], quantum: int) -> None:
     """Every job comes at a residue of its own, so that no two things happen at one time."""
@@ -99,7 +99,7 @@ def test_one_core_is_round_robin(jobs: list[tuple[int, int]], quantum: int) -> N
     assert done == round_robin(timed, quantum * unit)
 
 
-@settings(deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(1, 1_000), st.integers(1, 3_000)), min_size=1, max_size=40), st.integers(1, 5))
 def test_customers_wait_as_kiefer_and_wolfowitz_say(customers: list[tuple[int, int]], servers: int) -> None:
     arrivals, now = list[int](), 0
@@ -132,7 +132,7 @@ def test_customers_wait_as_kiefer_and_wolfowitz_say(customers: list[tuple[int, i
     assert waited == waiting_times(arrivals, [service for _, service in customers], servers)
 
 
-@settings(deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=5), min_size=1, max_size=5))
 def test_one_lock_lets_them_through_in_the_order_of_coming(outside: list[list[int]]) -> None:
     """Random times outside of one lock, one millisecond inside: nobody is served before somebody who waited longer."""

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from weft.simcore.measuring import STRANGE_MAX
-from weft.simcore.prediction import Configuration, Study, sweep
+from weft.simcore.prediction import DRAWN_MAX, Configuration, Study, few_drawn, sweep, worth_drawing
 from weft.simcore.profile import IDEAL
 from weft.simcore.work import work
 
@@ -352,3 +352,37 @@ def test_without_draws_there_are_no_runs_for_an_interval() -> None:
     assert without[1:] == (2.0, (2.0, 2.0))
     assert with_draws[1:] == (2.0, (1.0, 4.0))
     assert with_draws[0] > without[0]
+
+
+def test_of_a_large_sweep_the_first_and_the_fastest_have_an_interval() -> None:
+    clock, runs = HandClock(), [0]
+    lengths = itertools.chain([9.0, 1.0, 4.0, 2.0], itertools.repeat(2.0))
+
+    def program(params: dict[str, Any]) -> None:
+        runs[0] += 1
+        length = next(lengths)
+
+        def worker() -> None:
+            clock.compute(length / 2)
+
+        threads = [threading.Thread(target=worker) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    configurations = sweep({}, [*range(1, DRAWN_MAX + 2)], [False])
+    prediction = study(program, clock).predict(configurations)
+    assert [run.cores for run in prediction.runs if run.seconds_interval[0] < run.seconds_interval[1]] == [1, 2]
+    said = [limit for limit in prediction.limits if "only the first and the fastest of each GIL mode" in limit]
+    assert said == few_drawn(25)
+    drawn = runs[0]
+    assert drawn < len(configurations) + 4 + 2 * 4 + 1
+    again = study(lambda params: clock.compute(1), clock).predict(configurations[:DRAWN_MAX])
+    assert all("only the first and the fastest" not in limit for limit in again.limits)
+
+
+def test_each_mode_has_a_first_and_a_fastest() -> None:
+    assert worth_drawing([]) == []
+    assert worth_drawing([(True, 3.0), (True, 1.0), (True, 1.0), (False, 2.0)]) == [0, 1, 3]
+    assert worth_drawing([(False, 1.0), (True, 2.0), (False, 1.5)]) == [1, 0]

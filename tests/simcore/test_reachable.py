@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-import sys
 import threading
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
+from weft.simcore import reachable
 from weft.simcore.reachable import reachable_from
 from weft.simcore.threads import VirtualThread
 
 
-class Thing:
-    """Something to look for; may hold another."""
+@pytest.fixture(autouse=True)
+def modules(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
+    """The modules that are searched: none of those that are there, since all objects of a test run take a second to walk
+    through. A function or a class of this module would lead to them as well."""
+    found: dict[str, ModuleType] = {}
+    monkeypatch.setattr(reachable, "sys", SimpleNamespace(modules=found))
+    return found
 
-    def __init__(self, inner: Any = None) -> None:
-        self.inner = inner
+
+def Thing(inner: Any = None) -> SimpleNamespace:  # noqa: N802
+    """Something to look for; may hold another."""
+    return SimpleNamespace(inner=inner)
 
 
 def parked(*variables: Any) -> VirtualThread:
     """A thread that has not begun: what it was given is what it can reach."""
-    return VirtualThread(lambda: print(variables), "parked")
+    return VirtualThread([*variables].clear, "parked")
 
 
 def numbered(*threads: VirtualThread) -> list[VirtualThread]:
@@ -40,11 +47,11 @@ def test_a_thread_reaches_what_its_variables_hold() -> None:
     assert found[id(nobodys)] == ()
 
 
-def test_what_a_module_holds_is_everybodys(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_module_holds_is_everybodys(modules: dict[str, ModuleType]) -> None:
     shared, program = Thing(), Thing()
     module = ModuleType("somewhere")
     vars(module)["registry"] = {"a": [shared]}
-    monkeypatch.setitem(sys.modules, "somewhere", module)
+    modules["somewhere"] = module
     found = reachable_from([shared, program], numbered(parked()), [{"name": Thing(program)}])
     assert found == {id(shared): None, id(program): None}
 

@@ -16,15 +16,20 @@ import numpy as np
 import pytest
 
 from weft.simcore import segments
+from weft.simcore.metering import Meter, OwnCost
+from weft.simcore.origins import Origins
 from weft.simcore.runner import MEM, NOGIL
 from weft.simcore.segments_standard import CHECKSUM_BYTES_MIN, HASH_BYTES_MIN
+from weft.simcore.sites import Sites
+from weft.simcore.stopwatch import Stopwatch
 
 
 class Notes:
     """A world that writes down what it is told."""
 
-    def __init__(self, measure: bool = True) -> None:
+    def __init__(self, measure: bool = True, meter: Meter | None = None) -> None:
         self.measure = measure
+        self.meter = meter
         self.active = True
         self.inside = False
         self.calls: list[tuple[int, int, str]] = []
@@ -70,6 +75,33 @@ def test_hashing_counts_from_the_size_at_which_the_gil_is_released() -> None:
     assert calls(lambda: hashlib.sha256().update(SMALL)) == {}
     assert calls(lambda: hashlib.new("sha1", BIG)) == {"hashlib.new": 1}
     assert calls(lambda: hashlib.sha1(string=BIG)) == {"hashlib.sha1": 1}
+
+
+def test_the_way_past_a_stand_in_is_taken_off_the_segment() -> None:
+    own = OwnCost(construct_ns=1, update_ns=10, look_ns=100, short_ns=1000)
+    meter = Meter(Sites(), Origins(), Stopwatch(), own_cost=own)
+    spent: list[int] = []
+
+    def said() -> int:
+        assert meter.stand_ins is not None
+        passed_ns, meter.stand_ins.passed_ns = meter.stand_ins.passed_ns, 0
+        return passed_ns
+
+    def body() -> None:
+        made = hashlib.sha256(SMALL)
+        spent.append(said())
+        made.update(SMALL)
+        spent.append(said())
+        assert made.digest()
+        spent.append(said())
+        zlib.crc32(b"short")
+        zlib.compressobj()
+        hashlib.sha256(BIG)
+        spent.append(said())
+
+    calls(body, Notes(meter=meter))
+    assert spent == [1, 10, 100, 1000 + 1 + 1]
+    assert meter.stand_ins is None
 
 
 def test_compression_and_linear_algebra_count() -> None:

@@ -94,7 +94,7 @@ def test_outside_a_world_the_replacements_are_the_real_thing() -> None:
 
         def work() -> None:
             with mutex:
-                answers.append(items.get(timeout=10))
+                answers.append(items.get(timeout=120))
             with condition_:
                 condition_.notify()
             ready.set()

@@ -720,12 +720,9 @@ def test_mutex_model_ends_at_the_same_time_as_plain_simpy(draws: Draws, cores: i
 
 @pytest.fixture
 def nothing_frozen() -> Generator[None]:
-    before = gc.get_freeze_count()
     gc.unfreeze()
     yield
     gc.unfreeze()
-    if before:
-        gc.freeze()
 
 
 @pytest.mark.usefixtures("nothing_frozen")

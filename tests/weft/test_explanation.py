@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 import weft
-from weft.explanation import Explanation, combined, explain
+from weft.explanation import Explanation, combined, explain, not_looked_at
 from weft.explanation_text import law_lines, lines
 from weft.predict_text import render
 from weft.simcore.prediction import Configuration, Prediction, predict, sweep, timeline
@@ -78,7 +78,10 @@ def test_the_json_has_both_and_the_bottleneck_is_of_the_critical_path() -> None:
     explanation = explain(prediction, run_timeline)
     values = json.loads(json.dumps(combined(prediction, explanation)))
     assert values["schema"] == "weft.result/1"
-    assert set(values) == {*msgspec.to_builtins(prediction), "attributions", "recommended", "what_if"}
+    assert set(values) == {
+        *msgspec.to_builtins(prediction),
+        *("attributions", "recommended", "what_if", "bounds", "believed"),
+    }
     slow, fast = values["runs"]
     assert "of the critical path" not in slow["bottleneck"]
     assert fast["bottleneck"] == explanation.attributions[0].bottleneck
@@ -86,6 +89,48 @@ def test_the_json_has_both_and_the_bottleneck_is_of_the_critical_path() -> None:
     assert values["attributions"][0]["changed_speedup"] > fast["speedup"]
     assert msgspec.convert(values, Explanation) == explanation
     assert combined(prediction, None) == msgspec.to_builtins(prediction)
+
+
+def fine(params: dict[str, Any]) -> None:
+    """Threads whose steps without the GIL are too short to be predicted with one."""
+
+    def worker() -> None:
+        for _ in range(200):
+            weft.work(params["step"], gil=False)
+            weft.work(1e-6)
+
+    threads = [threading.Thread(target=worker) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def explained(configurations: list[Configuration]) -> tuple[Prediction, Explanation]:
+    def timeline_of(configuration: Configuration) -> Trace:
+        return timeline(fine, configuration, profile=IDEAL, measure=False)
+
+    prediction = predict(fine, configurations, profile=IDEAL, measure=False)
+    return prediction, explain(prediction, timeline_of)
+
+
+def test_outside_the_envelope_a_time_is_not_to_be_believed() -> None:
+    prediction, explanation = explained(sweep({"step": [5e-6, 1e-3]}, [2], [True, False]))
+    assert not_looked_at(prediction, explanation) == []
+    (bound,) = explanation.bounds
+    assert (bound.params, bound.gil) == ({"step": 5e-6}, True)
+    assert 0 < bound.seconds <= prediction.runs[0].seconds
+    text = " ".join(render(prediction, explanation).split())
+    assert "step=5e-06 on 2 cores, GIL on: bound only, at least 0.001" in text
+    assert "83% of the computing is in GIL-free operations shorter than 20 us" in text
+    assert text.count("bound only") == 1
+
+
+def test_of_a_large_sweep_the_fastest_are_held_against_the_envelope() -> None:
+    prediction, explanation = explained(sweep({"step": [5e-6, *(n * 1e-5 for n in range(3, 15))]}, [2]))
+    assert (explanation.believed, len(explanation.bounds)) == (1, 1)
+    (limit,) = not_looked_at(prediction, explanation)
+    assert "looked at for 1 of 13 configurations" in limit
 
 
 def test_the_text_fits_80_columns_and_has_every_part() -> None:

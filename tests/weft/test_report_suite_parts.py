@@ -261,6 +261,8 @@ def told(row: SuiteRow, *others: SuiteRow) -> list[str]:
 
 def test_without_evidence_no_cause_is_named() -> None:
     assert told(plain()) == []
+    assert told(plain(predicted_cpu_seconds=1.0, measured_cpu_seconds=1.05)) == [], "it was faster all the same"
+    assert told(plain(error=-0.08, predicted_cpu_seconds=1.0, measured_cpu_seconds=1.03)) == [], "too little"
     assert failures(named(plain()))[0].cause == "open, no number of this validation speaks for one"
 
 
@@ -269,6 +271,11 @@ def test_without_evidence_no_cause_is_named() -> None:
     [
         (plain(envelope_reason="short segments"), [], "short segments"),
         (plain(noise_floor=0.05), [], "the machine's own noise: half of the real runs predict the rest with an error of 5.0 %"),
+        (
+            plain(error=-0.08, predicted_cpu_seconds=1.0, measured_cpu_seconds=1.05, threads=1), [],
+            "the cores themselves were slower: its work took 5.0 % more processor time than when it was measured alone "
+            "(busy neighbours on a core's other hardware thread, caches, the clock)",
+        ),
         (plain(threads=1), [], "one thread only: the segments' own times are off, no model of threads is involved"),
         (plain(), [plain(threads=1, error=0.06)], "the segments' own times: with one thread the error is +6.0 % already"),
         (plain(pinned=False), [plain(error=0.01)], "placement: with threads pinned to cores the error is +1.0 %"),

@@ -27,6 +27,7 @@ def test_measuring_is_not_shared_out_and_simulating_is() -> None:
     assert expected(SWEEP, 5, 2.0, 1) == 2 * (3 * 5 + 12 * 5)
     assert expected(SWEEP, 5, 2.0, 4) == 2 * (3 * 5 + 12 * 5 / 4)
     assert expected(SWEEP[:1], 1, 0.5, 1) == 0.5 * (1 + 5)
+    assert expected(SWEEP * 3, 5, 2.0, 1) == 2 * (3 * 5 + 36), "a large sweep has few intervals"
 
 
 @pytest.mark.parametrize(
@@ -59,17 +60,17 @@ def test_a_long_sweep_is_stopped_after_its_first_run_with_the_estimate() -> None
 
 
 def test_the_start_of_the_child_is_no_run() -> None:
-    many = [Configuration({}, cores, True) for cores in range(1, 400)]
+    many = [Configuration({}, cores, True) for cores in range(1, 2000)]
     clock = Clock()
     quick, slow = Watch(many, 5, clock=clock), Watch(many, 5, clock=clock)
     clock.at(1.9)
-    quick.saw({"done": 1, "total": 404})
-    slow.saw({"done": 1, "total": 404})
+    quick.saw({"done": 1, "total": 2004})
+    slow.saw({"done": 1, "total": 2004})
     clock.at(2.2)
-    quick.saw({"done": 31, "total": 404})
+    quick.saw({"done": 31, "total": 2004})
     clock.at(2.3)
-    with pytest.raises(SweepError, match=r"about 13 min: 399 configurations, and a run takes 0\.4 s"):
-        slow.saw({"done": 2, "total": 404})
+    with pytest.raises(SweepError, match=r"about 13 min: 1999 configurations, and a run takes 0\.4 s"):
+        slow.saw({"done": 2, "total": 2004})
 
 
 def test_nobody_is_asked_twice_or_late_or_about_short_sweeps() -> None:

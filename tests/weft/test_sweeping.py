@@ -148,6 +148,34 @@ def test_several_measure_first_then_share_and_explain_the_whole(
     assert told[-1] == (8, 8)
 
 
+def test_of_a_large_sweep_the_shares_draw_nothing_and_the_last_child_for_a_few(
+    monkeypatch: pytest.MonkeyPatch, joblib: types.ModuleType
+) -> None:
+    children = Children(monkeypatch)
+
+    def drawing(job: dict[str, Any], **limits: Any) -> dict[str, Any]:
+        answer = children(job, **limits)
+        if job.get("draws", True):
+            for run in answer["result"]["runs"]:
+                run["seconds_interval"] = (0.5 * run["seconds"], 2 * run["seconds"])
+        return answer
+
+    monkeypatch.setattr(sweeping, "run_job", drawing)
+    large = sweep({"workers": [1, 2, 3, 4, 5]}, [1, 2, 3, 4, 5])
+    runs = sweeping.run(
+        Sweep("f.py:main", [], large, IDEAL, traces_in="/there", timelines=(24,)), workers=2
+    ).prediction.runs
+    _, *between, last = children.jobs
+    assert not any(job["draws"] for job in between)
+    assert [(values["params"]["workers"], values["cores"]) for values in last["configurations"]] == [(5, 5), (1, 1)]
+    assert last["timelines"] == [0]
+    with_interval = {(run.params["workers"], run.cores): run for run in runs if run.seconds_interval[0] < run.seconds}
+    assert set(with_interval) == {(1, 1), (5, 5)}
+    assert with_interval[1, 1].interval == (0.5, 2)
+    assert with_interval[5, 5].interval == pytest.approx((2.5, 10))
+    assert [run.speedup for run in runs] == [run.speedup for run in predicted(large).runs]
+
+
 def test_one_configuration_is_not_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
     children = Children(monkeypatch)
     sweeping.run(Sweep("f.py:main", [], CONFIGURATIONS[:1], IDEAL), workers=8)

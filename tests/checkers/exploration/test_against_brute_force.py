@@ -372,7 +372,7 @@ def small(family: str) -> st.SearchStrategy[Small]:
 
 UNHURRIED = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 QUICK = settings(max_examples=8, deadline=None, suppress_health_check=UNHURRIED, derandomize=True, database=None)
-THOROUGH = settings(max_examples=30, deadline=None, suppress_health_check=UNHURRIED)
+THOROUGH = settings(max_examples=20, deadline=None, suppress_health_check=UNHURRIED)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

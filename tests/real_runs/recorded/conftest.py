@@ -23,7 +23,7 @@ def in_threads(count: int, body: Callable[[int], object]) -> None:
 
 def until_blocked(held: Callable[[], bool]) -> None:
     """Give way until another thread has come to where it waits (its state says so), for at most some seconds."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 120
     while not held():
         assert time.monotonic() < deadline
         real_sleep(0.0005)

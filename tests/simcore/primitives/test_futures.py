@@ -417,14 +417,14 @@ def test_outside_they_are_the_real_things() -> None:
     with futures.ThreadPoolExecutor(2) as pool:
         assert isinstance(pool, futures.RealThreadPoolExecutor)
         tasks = [pool.submit(pow, number, 2) for number in range(5)]
-        done, rest = futures.wait(tasks, timeout=10)
+        done, rest = futures.wait(tasks, timeout=120)
         assert {task.result() for task in done} == {0, 1, 4, 9, 16}
         assert not rest
-        assert len(list(futures.as_completed(tasks, timeout=10))) == 5
+        assert len(list(futures.as_completed(tasks, timeout=120))) == 5
     own = futures.Future()
     assert isinstance(own, futures.RealFuture)
     own.set_result(3)
-    assert own.result(timeout=10) == 3
+    assert own.result(timeout=120) == 3
     assert own in {own}
 
 
@@ -435,11 +435,11 @@ def test_born_inside_they_work_outside(run) -> None:
         return finished_one, cf.Future(), cf.ThreadPoolExecutor(1)
 
     with_result, pending, pool = run(program).value
-    assert with_result.result(timeout=10) == "inside"
+    assert with_result.result(timeout=120) == "inside"
     pending.set_result(4)
-    assert pending.result(timeout=10) == 4
+    assert pending.result(timeout=120) == 4
     with pool:
-        assert pool.submit(int).result(timeout=10) == 0
+        assert pool.submit(int).result(timeout=120) == 0
 
 
 def test_made_outside_they_enter_as_they_are(run) -> None:

@@ -337,7 +337,7 @@ def test_items_put_inside_can_be_taken_outside(run, kind: str) -> None:
         return items
 
     items = run(program).value
-    assert items.get(timeout=10) == 5
+    assert items.get(timeout=120) == 5
     assert items.empty()
 
 
