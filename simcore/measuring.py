@@ -149,8 +149,16 @@ class Measuring:
             return Predicted(
                 measured, table, None, self._simulator.simulate(configuration, nothing=True, events=events)
             )
-        if measured.at is None:  # and this process is not warm, so that its times would say nothing
-            return Predicted(measured, table, plan, self._simulator.simulate(configuration, plan, events=events))
+        result = self._checked(configuration, measured, events)
+        if result.strangeness > STRANGE_MAX and not self._warm:
+            self._warm = True  # what was measured elsewhere is new to this process: its first times say little
+            result = self._checked(configuration, measured, events)
+        return result
+
+    def _checked(self, configuration: Configuration, measured: Measured, events: bool) -> Predicted:
+        """With the medians, and how much of it was other work than was measured at its place."""
+        table = measured.table
+        plan = table.medians()
         made = self._simulator.simulate(configuration, plan, record=True, events=events)
         strangeness = table.strangeness(made.segments) - table.noise() if made.run.completed else 0.0
         return Predicted(measured, table, plan, made, max(strangeness, 0.0))

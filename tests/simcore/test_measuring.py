@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,7 +23,8 @@ from weft.simcore.work import work
 from .hand_clock import HandClock
 
 MS = 1_000_000
-TASKS = [random.Random(1).randrange(1, 40) for _ in range(30)]
+_CHANCE = random.Random(1)
+TASKS = [_CHANCE.randrange(1, 40) for _ in range(30)]
 """Lengths in ms."""
 
 
@@ -254,6 +256,30 @@ def test_a_study_of_another_process_predicts_the_same_without_measuring() -> Non
     there.adopt(here.tables())
     assert there.predict(configurations).runs == expected.runs
     assert next(made) - runs_before - 1 == len(configurations)
+
+
+def test_on_another_machine_a_race_for_work_is_measured_again() -> None:
+    """Two cores are slow there, so that other tasks are the first thread's than where they were measured."""
+    clock = HandClock()
+
+    def program(params: dict[str, Any]) -> None:
+        tasks, lock = [*TASKS], threading.Lock()
+
+        def body() -> None:
+            while True:
+                with lock:
+                    task = tasks.pop(0) if tasks else 0
+                if not task:
+                    return
+                clock.compute(task / 1000)
+
+        in_threads(body, body, body)
+
+    slow = replace(IDEAL, core_speeds=[1.0, 0.25])
+    here, there, fresh = study(program, clock), study(program, clock, profile=slow), study(program, clock, profile=slow)
+    assert seconds(here, free_threaded(3)) == pytest.approx([list_scheduled(TASKS, 3)])
+    there.adopt(here.tables())
+    assert seconds(there, free_threaded(3)) == pytest.approx(seconds(fresh, free_threaded(3)))
 
 
 # What is not computing.
