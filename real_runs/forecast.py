@@ -71,6 +71,7 @@ TERMS: dict[str, Change] = {
     "locks": _profile(lock_ns=0),
     "timers": _profile(timer_slack_ns=0),
     "context switch": _profile(context_switch_ns=0),
+    "a queue for each core": _profile(balance_ns=0),
 }
 """The terms of the model, and what it is without each."""
 

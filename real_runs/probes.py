@@ -38,15 +38,19 @@ class Probe:
     enough: int = 2000
     """Samples after which more would only cost time."""
     warm_up: int = WARM_UP
+    times: int = 1
+    """It gets so many times the time that others get."""
 
 
 def take(probe: Probe, seconds: float) -> list[float]:
     """Samples of a probe until its time is up, at least one; the first few warm up, are dropped, and do not count.
+    ``seconds`` is what a probe gets that gets no more than others.
 
     Raises:
         ProbeError: the probe ended by itself, or got stuck.
     """
     found: list[float] = []
+    seconds *= probe.times
     deadline = now() + int(seconds * 1e9)
     with contextlib.closing(probe.run()) as samples:
         for index, sample in enumerate(samples):
@@ -83,6 +87,7 @@ def costs(cores: Sequence[int]) -> list[Probe]:
             working,
             Probe("handover_lock_other_core", lambda: _handover(LockGate, one, two[1:])),
             Probe("handover_lock_idle_core", lambda: _handover(LockGate, one, two[1:], pause_seconds=5e-4)),
+            Probe("balance", lambda: _balance(every), enough=40, warm_up=1, times=3),
         ]
     return found
 
@@ -231,6 +236,41 @@ def _context_switch(core: list[int]) -> Generator[float]:
                 yield max(middle - begin - 2 * alone, 0) / 40
         finally:
             os.write(ping[1], b"-")
+
+
+_UNBALANCED_SECONDS = 0.03
+"""What each thread computes: longer than kernels let a core idle beside one that two threads share."""
+
+
+def _balance(cores: list[int]) -> Generator[float]:
+    """How long a core stays idle while a thread waits for another one, in a program of equal threads, one more than there
+    are cores.
+
+    Two of them share a core; all others are done after w, the time of one alone, and then a core stays idle for d. From
+    then on each of the two has a core, and what is left of them, 2 w - w - d in all, takes half as long: the last ends
+    at 1.5 w + d / 2. No kernel that waits longer than w is told from one that waits for ever.
+    """
+    buffer = bytes(1 << 20)
+    with pinned(cores):
+        blocks = max(round(_UNBALANCED_SECONDS * 1e9 / _hashed_ns(buffer, 4) * 4), 1)
+        while True:
+            alone_ns = _hashed_ns(buffer, blocks)
+            threads = [threading.Thread(target=_hashed_ns, args=(buffer, blocks)) for _ in range(len(cores) + 1)]
+            begin = now()
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            yield min(max(2 * (now() - begin) - 3 * alone_ns, 0), alone_ns)
+
+
+def _hashed_ns(buffer: bytes, blocks: int) -> int:
+    """How long so many blocks take to hash, without the GIL."""
+    made = hashlib.sha256()
+    begin = now()
+    for _ in range(blocks):
+        made.update(buffer)
+    return now() - begin
 
 
 @contextlib.contextmanager

@@ -46,18 +46,24 @@ class Cores:
         self.running: list[Runner | None] = [None] * cores
         """By core, who runs there or ran there last."""
         self.queue: deque[Runner] = deque()
-        """Ready runners. Invariant: empty while a core is idle (tests/simcore/test_machine.py)."""
+        """Ready runners. Invariant: empty while a core is idle, unless cores are evened out with a delay; then nobody in
+        it waits for an idle core (tests/simcore/test_machine.py)."""
         self._strict = False
         """Priorities are in force."""
         self._expired: dict[Runner, None] = {}
         """Runners on a core with a used-up slice, longest first."""
         self._switch_ns = profile.context_switch_ns
+        self._balance_ns = profile.balance_ns if cores > 1 else 0
+        self._rests = [0] * cores
+        """How often each core has become idle."""
         self._entries = clock.entries
         self._numbers = clock.numbers
         self._due = clock.due
         self.gil = Gil(self) if gil else None
         self._fluid = Fluid(self) if vary(profile, cores) else None
         self._on_stretch = self._stretch_over if self._fluid is None else self._fluid.stretch_over
+        if self._balance_ns and self._fluid is None:
+            self._on_stretch = self._own_stretch_over
         self._on_wake = self._wake_over
 
     # Burning.
@@ -95,6 +101,17 @@ class Cores:
         else:
             self.burn(runner, self.clock.now_ns)
 
+    def _own_stretch_over(self, alarm: Alarm) -> None:
+        """The same where each core has a queue of its own."""
+        runner: Runner | None = alarm.concern
+        if runner is None:
+            return
+        if not runner.remaining_ns:
+            done = runner.done
+            done(runner)
+        else:
+            self.burn(runner, self.clock.now_ns)
+
     def is_burning(self, runner: Runner, now: int) -> bool:
         """Is the runner in the middle of a burst, not at its very end or between two?"""
         if self._fluid is not None:
@@ -114,7 +131,11 @@ class Cores:
     def gives_way(self, runner: Runner, now: int) -> bool:
         """A slice is used up: does the runner lose its core to somebody who waits? Else it runs on until one comes."""
         queue = self.queue
-        if queue and queue[0].rank >= runner.rank:
+        if self._balance_ns:
+            if queue and self._next_for(runner.core) >= 0:
+                self._preempt(runner, now)
+                return True
+        elif queue and queue[0].rank >= runner.rank:
             self._preempt(runner, now, first=queue[0].rank > runner.rank)
             return True
         if not runner.expired:
@@ -135,7 +156,14 @@ class Cores:
         queue = self.queue
         gil = self.gil
         while queue:
-            runner = queue.popleft()
+            if self._balance_ns:
+                place = self._next_for(core)
+                if place < 0:
+                    break
+                runner = queue[place]
+                del queue[place]
+            else:
+                runner = queue.popleft()
             runner.time_in[READY] += now - runner.since
             runner.since = now
             runner.state = RUNNING
@@ -163,9 +191,47 @@ class Cores:
                 return
         self._rest(core)
 
+    def _next_for(self, core: int) -> int:
+        """The place of the first in the queue that waits for this core; -1: nobody does."""
+        for place, runner in enumerate(self.queue):
+            if runner.core == core:
+                return place
+        return -1
+
+    def _pull(self, alarm: Alarm) -> None:
+        """A core that has been idle since takes who has waited longest for another one."""
+        core, rests = alarm.concern
+        if self.queue and core in self.idle and self._rests[core] == rests and self._balance_ns:
+            self._take_over(core, self.clock.now_ns)
+
+    def _take_over(self, core: int, now: int) -> None:
+        self.idle.remove(core)
+        self.clock.pending += 1
+        self.queue[0].core = core
+        self._dispatch(core, now, self._switch_ns)
+
+    def _least_loaded(self, last: int) -> int:
+        """The core that fewest wait for, of equals the last one."""
+        waiting = [0] * self.cores
+        for runner in self.queue:
+            if runner.core >= 0:
+                waiting[runner.core] += 1
+        fewest = min(waiting)
+        return last if last >= 0 and waiting[last] == fewest else waiting.index(fewest)
+
+    def _even_out_at_once(self, now: int) -> None:
+        """From now on there is one queue for all cores."""
+        self._balance_ns = 0
+        while self.idle and self.queue:
+            self._take_over(self.idle[-1], now)
+
     def _rest(self, core: int) -> None:
         self.idle.append(core)
         self.clock.pending -= 1
+        if self._balance_ns:
+            self._rests[core] += 1
+            if self.queue:
+                self.clock.alarm(Alarm(self._pull, (core, self._rests[core])), self._balance_ns)
         if self._fluid is not None:
             self._fluid.changed()
 
@@ -275,21 +341,39 @@ class Cores:
         if self._strict:
             self._line_up(runner, first=False)
         else:
+            if self._balance_ns and not self.idle:
+                runner.core = self._least_loaded(runner.core)
             self.queue.append(runner)
         if self.idle:
             # What was pending as a wake-up is pending as a busy core now.
-            self._dispatch(self._take_idle(runner), now, 0)
+            core = self._take_idle(runner)
+            if self._balance_ns:
+                runner.core = core
+            self._dispatch(core, now, 0)
         else:
             clock.pending -= 1
             if self._strict:
                 self._make_room(runner, now)
+            elif self._balance_ns:
+                self._wait_for_a_core(runner, now)
             elif self._expired:
                 self._take_from_expired(now)
 
+    def _wait_for_a_core(self, runner: Runner, now: int) -> None:
+        """For the last one, or for any if it is new: who is beyond its slice there gives way, at once or at its next
+        burst."""
+        holder = self.running[runner.core]
+        if holder is not None and holder.core == runner.core and holder.expired and self.is_burning(holder, now):
+            self.interrupt(holder, now)
+            self._preempt(holder, now)
+
     def _take_idle(self, runner: Runner) -> int:
-        """The core that became idle last, unless cores differ."""
+        """The core that became idle last, unless cores differ, or it had another one last and threads stay at theirs."""
         fluid = self._fluid
         if fluid is None or not fluid.topology.differ:
+            if self._balance_ns and runner.core in self.idle:
+                self.idle.remove(runner.core)
+                return runner.core
             return self.idle.pop()
         core = fluid.topology.choose(runner, self.idle)
         self.idle.remove(core)

@@ -241,6 +241,8 @@ class Machine(Cores):
         if rank == runner.rank:
             return
         self._strict = True
+        if self._balance_ns:
+            self._even_out_at_once(self.clock.now_ns)
         raised = rank > runner.rank
         runner.rank = rank
         now = self.clock.now_ns

@@ -38,6 +38,8 @@ class Profile:
     """Changing the thread that a busy core runs."""
     quantum_ns: int = 3_000_000
     """How long a thread keeps its core while others are ready."""
+    balance_ns: int = 0
+    """How long a core stays idle before it takes a thread that is ready but waits for another core; 0: at once."""
     queue_ns: int = 500
     """One put or get of ``queue.Queue`` without waiting."""
     submit_ns: int = 3_200

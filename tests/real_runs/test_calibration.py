@@ -135,6 +135,7 @@ def test_each_term_comes_from_its_probe() -> None:
         "queue": "queue_ns",
         "submit": "submit_ns",
         "context_switch": "context_switch_ns",
+        "balance": "balance_ns",
         "sleep_overshoot": "timer_slack_ns",
         "handover_lock_working": "handover_ns",
         "handover_lock_same_core": "handover_same_core_ns",

@@ -21,6 +21,7 @@ from .suite_fakes import FakePredictor
 POINTS = [Point({"workers": workers}, workers, workers) for workers in (1, 2, 4)]
 FULL = Profile(
     name="full",
+    balance_ns=10,
     gil_release_ns=100,
     gil_contended_ns=50,
     handover_same_core_ns=5,
@@ -33,7 +34,7 @@ def seconds(target: str, item: Configuration, profile: Profile) -> float | None:
     """A sum of terms: each can be seen to be gone."""
     workers = min(item.params["workers"], item.cores)
     cost = profile.lock_ns + profile.handover_ns + profile.submit_ns + profile.gil_release_ns + profile.timer_slack_ns
-    cost += profile.thread_start_ns + profile.context_switch_ns
+    cost += profile.thread_start_ns + profile.context_switch_ns + profile.balance_ns
     return (1.0 if item.gil else 0.5) / workers * sum(profile.co_run or [1.0]) + cost / 1e6
 
 
@@ -94,7 +95,16 @@ def test_each_term_is_taken_away_once(trace: Trace) -> None:
     one, two, four = made(predict, ablate=[1, 2]).forecasts
     assert set(two.without) == set(four.without) == set(TERMS)
     assert set(one.without) == {"GIL"}
-    for term in ("hand-over", "GIL release", "thread start", "locks", "timers", "context switch", "executor and queue"):
+    for term in (
+        "hand-over",
+        "GIL release",
+        "thread start",
+        "locks",
+        "timers",
+        "context switch",
+        "executor and queue",
+        "a queue for each core",
+    ):
         assert two.without[term] < two.run.seconds, term
     assert two.without["co-run"] < two.run.seconds
     ablated = predict.asked[3:]
@@ -110,11 +120,11 @@ def test_simulations_side_by_side_answer_the_same(trace: Trace) -> None:
 
 def test_a_term_that_the_profile_does_not_have_is_not_simulated_again(trace: Trace) -> None:
     predict = FakePredictor(seconds, trace)
-    neutral = replace(FULL, co_run=[], memory_bandwidth={}, lock_ns=0)
+    neutral = replace(FULL, co_run=[], memory_bandwidth={}, lock_ns=0, balance_ns=0)
     found = forecast("t", POINTS, neutral, predict, cores=2, gil=True, repeat=1, seed=0, ablate=[0])
     only = found.forecasts[0]
     assert only.without["co-run"] == only.without["memory"] == only.without["locks"] == only.run.seconds
-    assert len(predict.asked) == 3 + len(TERMS) - 1 - 3
+    assert len(predict.asked) == 3 + len(TERMS) - 1 - 4
 
 
 def test_what_never_ends_in_simulation_is_left_out_and_said(trace: Trace) -> None:

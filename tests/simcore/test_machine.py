@@ -234,12 +234,28 @@ steps = st.tuples(st.sampled_from(["py", "nogil", "sleep"]), st.integers(0, 40))
 programs = st.lists(st.lists(steps, max_size=5), min_size=1, max_size=6)
 
 
-@given(programs, st.integers(1, 4), st.booleans(), st.integers(0, 3), st.integers(0, 3))
+@given(
+    programs,
+    st.integers(1, 4),
+    st.booleans(),
+    st.integers(0, 3),
+    st.integers(0, 3),
+    st.sampled_from([0, 1, 10, 1000]),
+    st.booleans(),
+)
 @settings(deadline=None)
-def test_time_is_conserved(scripts: list[list[Step]], cores: int, gil: bool, switch_ns: int, handover_ns: int) -> None:
+def test_time_is_conserved(
+    scripts: list[list[Step]], cores: int, gil: bool, switch_ns: int, handover_ns: int, balance_ns: int, fluid: bool
+) -> None:
     """Every runner ends, its states fill its life, it burns what it asked for, and nothing is used twice."""
     profile = replace(
-        IDEAL, quantum_ns=7, context_switch_ns=switch_ns, gil_handover_ns=handover_ns, gil_switch_interval_ns=11
+        IDEAL,
+        quantum_ns=7,
+        context_switch_ns=switch_ns,
+        balance_ns=balance_ns,
+        gil_handover_ns=handover_ns,
+        gil_switch_interval_ns=11,
+        co_run=[1.0, 1.0] if not fluid else [1.0, 1.0 + 1e-12],
     )
     running: set[str] = set()
     owners: list[str] = []
@@ -268,6 +284,80 @@ def test_time_is_conserved(scripts: list[list[Step]], cores: int, gil: bool, swi
             assert runner.time_in[RUNNING] == asked
         assert runner.time_in[SLEEPING] == sum(ns for kind, ns in script if kind == "sleep")
     assert gil or not owners
+
+
+def shared_out(cores: int, balance_ns: int, works: list[int], **more: Any) -> list[int]:
+    """When threads that only compute end, each with a slice of 1 ms."""
+    profile = replace(IDEAL, quantum_ns=MS, balance_ns=balance_ns, **more)
+    return play(machine(cores, profile=profile), [[("nogil", work)] for work in works])[0]
+
+
+@pytest.mark.parametrize("co_run", [[], [1.0, 1.0 + 1e-12]])
+@pytest.mark.parametrize(("cores", "balance_ns"), [(2, 0), (2, 10 * MS), (2, 25 * MS), (2, 90 * MS), (3, 10 * MS)])
+def test_a_core_that_is_idle_takes_others_work_after_a_delay(cores: int, balance_ns: int, co_run: list[float]) -> None:
+    """A thread more than cores, 40 ms each: two share a core, and after 40 ms and the delay they have two."""
+    ended = shared_out(cores, balance_ns, [40 * MS] * (cores + 1), co_run=co_run)
+    if not balance_ns:
+        assert max(ended) == pytest.approx(60 * MS, abs=2 * MS), "all take turns on all cores"
+    else:
+        assert sorted(ended)[: cores - 1] == [40 * MS] * (cores - 1)
+        assert max(ended) == pytest.approx(60 * MS + min(balance_ns, 40 * MS) / 2, abs=MS)
+
+
+def test_threads_are_shared_out_evenly_and_stay_at_their_cores() -> None:
+    assert shared_out(2, 500 * MS, [10 * MS, 20 * MS, 10 * MS, 20 * MS]) == pytest.approx(
+        [19e6, 39e6, 20e6, 40e6], abs=MS
+    )
+
+
+def test_who_wakes_goes_to_an_idle_core_and_else_to_its_own() -> None:
+    """The first had one core; when it wakes at 4 ms the other one is idle, and at 25 both are busy: it is at home there."""
+    profile = replace(IDEAL, quantum_ns=10 * MS, balance_ns=500 * MS)
+    scripts: list[list[Step]] = [
+        [("nogil", MS), ("sleep", 3 * MS), ("nogil", MS), ("sleep", 20 * MS), ("nogil", MS)],
+        [("nogil", 2 * MS), ("sleep", 7 * MS), ("nogil", 100 * MS)],
+        [("nogil", 100 * MS)],
+    ]
+    here = machine(2, profile=profile)
+    ended, runners = play(here, scripts)
+    assert ended == [26 * MS, 110 * MS, 101 * MS], "only the second thread, beyond its slice at 25, gives way"
+    assert runners[0].time_in[READY] == 0
+
+
+@given(programs, st.integers(1, 4), st.integers(1, 30))
+@settings(deadline=None)
+def test_nobody_waits_longer_than_the_delay_for_an_idle_core(
+    scripts: list[list[Step]], cores: int, balance_ns: int
+) -> None:
+    """While somebody is ready, a core is idle for the delay at most; and never at all for who was there last."""
+    ready: dict[str, Runner] = {}
+    idle_since: dict[int, int] = dict.fromkeys(range(cores), 0)
+
+    def watch(now: int, runner: Runner, op: Op) -> None:
+        ready.pop(runner.name, None)
+        if op is Op.RUN:
+            ready.pop(runner.name, None)
+        elif op in (Op.READY, Op.PREEMPT):
+            ready[runner.name] = runner
+        for waiting in ready.values():
+            if waiting is not runner:
+                longest = max((now - since for since in idle_since.values()), default=0)
+                assert longest <= balance_ns, (waiting, now)
+
+    here = machine(cores, profile=replace(IDEAL, quantum_ns=7, balance_ns=balance_ns), listener=watch)
+    rest, dispatch = here._rest, here._dispatch
+
+    def resting(core: int) -> None:
+        idle_since[core] = here.clock.now_ns
+        rest(core)
+
+    def dispatched(core: int, now: int, switch_ns: int) -> None:
+        idle_since.pop(core, None)
+        dispatch(core, now, switch_ns)
+
+    here._rest, here._dispatch = resting, dispatched  # type: ignore[method-assign]
+    ended, _ = play(here, scripts)
+    assert min(ended) >= 0
 
 
 def list_schedule(durations: list[int], cores: int) -> list[int]:
