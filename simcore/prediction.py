@@ -12,7 +12,7 @@ from typing import Any, Literal, TypedDict, Unpack
 
 from . import limits
 from .laws import fit_laws
-from .measuring import DISTURBANCE_MAX, Measured, Measuring, Predicted
+from .measuring import DISTURBANCE_MAX, STRANGE_MAX, Measured, Measuring, Predicted
 from .predicted import (
     SCHEMA,
     Base,
@@ -28,7 +28,7 @@ from .predicted import (
 from .profile import Profile
 from .run_summary import bottleneck, latency, percentile, request_latencies, shares
 from .scaled_code import ScaledCode
-from .segment_table import SegmentTable
+from .segment_table import Plan, SegmentTable
 from .simulator import Simulator
 from .stopwatch import Stopwatch
 from .takeover import takeover
@@ -292,18 +292,35 @@ class Study:
             return
         by_length = sorted(range(len(table.runs)), key=table.total_ns)
         ends = list(dict.fromkeys((by_length[0], by_length[-1])))
-        if predicted.plan is predicted.measured.own:
-            # Samples of other runs are other work where threads race for it.
-            plans = [predicted.measured.own.lasting(table.total_ns(number)) for number in ends]
-        else:
+        own = predicted.measured.own
+        # Samples of other runs are other work where threads race for it.
+        runs: list[TimedRun] = []
+        if predicted.plan is not own:
             plans = [table.repeated(number) for number in ends]
             plans += [table.drawn(f"{self._simulator.seed}/{number}") for number in range(DRAWS)]
-        runs = [self._simulator.simulate(configuration, plan, scale=predicted.code).run for plan in plans]
+            runs = self._of_the_same_work(predicted, configuration, plans)
+        if not runs:
+            plans = [own.lasting(table.total_ns(number)) for number in ends]
+            runs = [self._simulator.simulate(configuration, plan, scale=predicted.code).run for plan in plans]
         point.makespans_ns += [run.makespan_ns for run in runs if run.completed]
         lost = [run for run in runs if not run.completed]
         if lost:
             text = f"{configuration}: {len(lost)} of {len(runs)} runs with drawn times did not come to their end"
             point.said.append(f"{text}: {_reason(lost[0])}")
+
+    def _of_the_same_work(
+        self, predicted: Predicted, configuration: Configuration, plans: Sequence[Plan]
+    ) -> list[TimedRun]:
+        """The runs by these plans; none when times so little different have other threads do other work."""
+        table = predicted.table
+        looked_at = predicted.code is None  # scaled segments are none that were measured
+        runs: list[TimedRun] = []
+        for plan in plans:
+            made = self._simulator.simulate(configuration, plan, scale=predicted.code, record=looked_at)
+            if looked_at and made.run.completed and table.strangeness(made.segments) - table.noise() > STRANGE_MAX:
+                return []
+            runs.append(made.run)
+        return runs
 
 
 def predict(

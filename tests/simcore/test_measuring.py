@@ -282,6 +282,30 @@ def test_on_another_machine_a_race_for_work_is_measured_again() -> None:
     assert seconds(there, free_threaded(3)) == pytest.approx(seconds(fresh, free_threaded(3)))
 
 
+def test_an_interval_is_of_the_same_work() -> None:
+    """Noise decides which of two threads comes to the giant; a run in which nobody does would be far too short."""
+    clock, noise = HandClock(), random.Random()
+
+    def program(params: dict[str, Any]) -> None:
+        tasks, lock = [0.010] * 8 + [0.200], threading.Lock()
+
+        def body() -> None:
+            while True:
+                with lock:
+                    task = tasks.pop(0) if tasks else 0
+                if not task:
+                    return
+                clock.compute(task * (1 + noise.random() / 100))
+
+        in_threads(body, body)
+
+    for seed in range(20):
+        noise.seed(seed)
+        (run,) = study(program, clock, repeat=5, seed=seed).predict(free_threaded(2)).runs
+        assert run.seconds == pytest.approx(0.240, rel=0.06)
+        assert run.seconds_interval[0] > 0.9 * run.seconds
+
+
 # What is not computing.
 
 
