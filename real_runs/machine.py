@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import sys
 import sysconfig
 from collections.abc import Sequence
@@ -106,13 +107,19 @@ def processor() -> str:
     return names[0] if names else platform.machine()
 
 
+def _version(release: str) -> str:
+    """The numbers of a kernel's release; what follows is a name that its builder gave it, and says who that is."""
+    numbers = re.match(r"[\d.]+", release)
+    return numbers[0].rstrip(".") if numbers else release
+
+
 def describe() -> dict[str, Any]:
     """Processor, cores, kernel, interpreter, load and date, as JSON values. No host name and no user."""
     return {
         "cpu": processor(),
         "architecture": platform.machine(),
         "cores": len(available_cores()),
-        "kernel": f"{platform.system()} {platform.release()}",
+        "kernel": f"{platform.system()} {_version(platform.release())}",
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
         "gil": gil_enabled(),

@@ -76,3 +76,10 @@ def test_big_and_little_cores_are_seen(files: dict[str, str], kind: str) -> None
     assert not machine.unequal_cores([0, 1])
     files[f"/sys/devices/system/cpu/cpu1/{kind}"] = "446\n"
     assert machine.unequal_cores([0, 1])
+
+
+def test_a_kernels_release_is_its_numbers() -> None:
+    assert [machine._version(text) for text in ("6.1.0-rc3+", "6.12.5", "5.10.", "rolling")] == [
+        *("6.1.0", "6.12.5", "5.10"),
+        "rolling",
+    ]
