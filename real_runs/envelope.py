@@ -57,8 +57,8 @@ ENVELOPE: tuple[EnvelopeRule, ...] = (
     EnvelopeRule(
         feature="woken_share",
         most=0.05,
-        says="waking threads that wait for each other costs {value:.0%} of what all computing does: who gets a lock next "
-        "hangs on microseconds then (at most {most:.0%})",
+        says="waking threads that wait for each other takes {value:.0%} of the cores' time: who gets a lock next hangs on "
+        "microseconds then (at most {most:.0%})",
         evidence="operations of 0.1 ms, 60 % of each inside one lock: predictions were 26 % off with two threads and with "
         "four; of 1 ms: 1 to 2 %.",
     ),
@@ -136,7 +136,7 @@ def in_words(rules: tuple[EnvelopeRule, ...] = ENVELOPE) -> list[str]:
         "short_share": f"computing in GIL-free operations shorter than {SHORT_NS // 1000} us: at most {{most:.0%}}",
         "memory_share": "computing that waits for memory: at most {most:.0%}",
         "hand_over_share": "of the critical path, waking other threads: at most {most:.0%}",
-        "woken_share": "waking threads, relative to all computing: at most {most:.0%}",
+        "woken_share": "waking threads: at most {most:.0%} of the cores' time",
         "spread": "the prediction's own interval: at most ±{most:.0%}",
         "crowding": "computing threads for each core: at most {most:g}",
     }

@@ -22,7 +22,8 @@ at 2.5 us, 1.8 times at 9 us, and differently every time)."""
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """Of one configuration. Shares are of all computing but for ``hand_over_share``, which is of the critical path.
+    """Of one configuration. Shares are of all computing where nothing else is said; ``hand_over_share`` is of the critical
+    path.
 
     None stands for what is not known: an envelope rule about it says nothing then.
     """
@@ -40,7 +41,8 @@ class Features:
     hand_over_share: float | None = None
     """Between what one thread does and the other one being ready, or on its core for the first time."""
     woken_share: float | None = None
-    """What waking threads costs in all, on the critical path or not, relative to all computing."""
+    """What waking threads costs in all, on the critical path or not, of the time of the cores that its threads could
+    use."""
     spread: float | None = None
     """Half the width of the prediction's own interval, relative to it."""
 
@@ -56,16 +58,17 @@ def features_of(
     found = histories(trace)
     path = critical_path(trace)
     computed = {index: _computed(history) for index, history in found.items()}
+    computing = sum(bool(kinds) for kinds in computed.values())
     total_ns = sum(sum(kinds.values()) for kinds in computed.values())
     return Features(
-        threads=sum(bool(kinds) for kinds in computed.values()),
+        threads=computing,
         cores=cores,
         gil=gil,
         seconds=path.duration_ns / 1e9,
         short_share=_share(computed.values(), "short", total_ns),
         memory_share=_share(computed.values(), "mem", total_ns),
         hand_over_share=_hand_over_share(trace, path),
-        woken_share=_woken_share(trace, found.values(), total_ns),
+        woken_share=_woken_share(trace, found.values(), path.duration_ns * max(min(computing, cores), 1)),
         spread=_spread(seconds_interval),
     )
 
@@ -85,10 +88,10 @@ def _hand_over_share(trace: Trace, path: CriticalPath) -> float:
     return spent_ns / path.duration_ns if path.duration_ns else 0.0
 
 
-def _woken_share(trace: Trace, found: Iterable[History], total_ns: int) -> float:
+def _woken_share(trace: Trace, found: Iterable[History], cores_ns: int) -> float:
     each_ns: int = trace.header.profile.get("handover_ns") or 0
     times = sum(stretch.doing == "blocked" for history in found for stretch in history.stretches)
-    return each_ns * times / total_ns if total_ns else 0.0
+    return each_ns * times / cores_ns if cores_ns else 0.0
 
 
 def _computed(history: History) -> dict[str, int]:
