@@ -59,8 +59,8 @@ ENVELOPE: tuple[EnvelopeRule, ...] = (
         most=0.05,
         says="waking threads that wait for each other takes {value:.0%} of the cores' time: who gets a lock next hangs on "
         "microseconds then (at most {most:.0%})",
-        evidence="operations of 0.1 ms, 60 % of each inside one lock: predictions were 26 % off with two threads and with "
-        "four; of 1 ms: 1 to 2 %.",
+        evidence="operations of 0.1 ms, 30 or 60 % of each inside one lock: predictions were 16 to 22 % off with two threads "
+        "and with four; of 1 ms: 2 %.",
     ),
     EnvelopeRule(
         feature="spread",
