@@ -16,14 +16,14 @@ MODULUS = 1 << 64
 """Results are numbers below it; adding them up modulo it gives one that does not depend on the order."""
 
 
-_NOTHING = memoryview(bytes(1024 * UNIT_BYTES))
-"""Zeros that were never written to: the system keeps them all in one page, so that they take no room anywhere."""
+_NOTHING = memoryview(bytes(64 * UNIT_BYTES))
+"""12 MiB of zeros; where nobody writes to them, as in builds with the GIL, the system keeps them all in one page."""
 
 
 def derive(number: int, units: int) -> int:
     """A number made from ``number``: the beginning of SHA-256 (FIPS 180-4) over it and ``units`` times as many zeros.
 
-    It is one C call without the GIL (one for each 1024 units), with next to no memory touched. Each round of the hash
+    It is one C call without the GIL (one for each 64 units), with next to no memory touched. Each round of the hash
     waits for the one before, which leaves a core so idle that a busy neighbour on its other hardware thread hardly
     matters: measured times are those of the threads, and little of the machine's other guests.
     """
