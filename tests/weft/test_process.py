@@ -108,9 +108,10 @@ def test_a_child_whose_pipe_was_closed_gets_no_more_time_than_others(child: Chil
 
 
 CLOSING = """\
-    import os, threading
+    import os, threading, time
 
     def main(last={last}):
+        time.sleep(1)
         lock = threading.Lock()
         if not last:
             os.closerange(3, 1024)
