@@ -9,6 +9,7 @@ import _thread
 import threading
 from collections import deque
 from collections.abc import Callable
+from types import TracebackType
 from typing import Any
 
 from ...simcore.trace import NOTHING, Op
@@ -72,11 +73,17 @@ class Condition(RealCondition):
         super().__init__(lock)
         part_of = lock._index if isinstance(lock, RecordedLock) else NOTHING
         self._index = self._recorder.register_made(self, "Condition", getframe(1), part_of=part_of)
+        self._here = self._recorder.here
         self._lock_is_recorded = isinstance(lock, RecordedLock)
         self._vain_notifies = Marks(self._recorder, Op.NOTIFY, self._index)
 
     def __enter__(self) -> bool:
         return self._lock.__enter__(2) if self._lock_is_recorded else self._lock.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        return self._lock.__exit__(kind, error, traceback)
 
     def wait(self, timeout: float | None = None) -> bool:
         if not self._is_owned():
@@ -121,12 +128,16 @@ class Condition(RealCondition):
         if not self._is_owned():
             raise RuntimeError("cannot notify on un-acquired lock")
         frame = getframe(1)
-        time_ns = now()
-        recorder = self._recorder
         waiters = self._waiters
+        time_ns = now()
         if not waiters:
-            recorder.here.put((self._vain_notifies.at(frame), time_ns))
+            code, lasti, mark, _ = self._vain_notifies.last
+            if frame.f_lasti != lasti or frame.f_code is not code:
+                mark = self._vain_notifies.elsewhere(frame)
+            put = self._here.put
+            put((mark, time_ns))
             return
+        recorder = self._recorder
         chosen: list[int] = []
         while waiters and len(chosen) < n:
             waiter = waiters.popleft()
