@@ -99,13 +99,14 @@ class CriticalPath(msgspec.Struct, frozen=True, kw_only=True):
     """The time in which a thread on a core had the GIL: nor less than that, while there is one."""
 
 
-def critical_path(trace: Trace) -> CriticalPath:
-    """The critical path of a run that ended; of one that did not, up to the last thing that happened.
+def critical_path(trace: Trace, found: dict[int, History] | None = None) -> CriticalPath:
+    """The critical path of a run that ended; of one that did not, up to the last thing that happened. ``found``: its
+    histories, from who has them already.
 
     Raises:
         NoTimeline: the trace has no scheduler events.
     """
-    walk = _Walk(trace)
+    walk = _Walk(trace, histories(trace) if found is None else found)
     links = tuple(reversed([*walk.links()]))
     measured = work_and_span(trace, walk.histories, walk.held.signals)
     begin_ns, end_ns = (links[0].start_ns, links[-1].end_ns) if links else (0, 0)
@@ -136,10 +137,10 @@ def _end_of(trace: Trace) -> int:
 class _Walk:
     """From the last event of the run to the first, a stretch at a time."""
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, found: dict[int, History]) -> None:
         self.trace = trace
         self.rows = trace.rows()
-        self.histories = histories(trace)
+        self.histories = found
         self.held = held(trace)
         self.started: dict[int, int] = {}
         """Thread -> the event that started it."""

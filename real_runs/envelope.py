@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from ..checkers.critical_path import critical_path
+from ..checkers.critical_path import CriticalPath
 from ..simcore.prediction import PredictedRun
 from ..simcore.trace import Trace
-from .features import SHORT_NS, Features, bound_of, features_of
+from .features import SHORT_NS, Features, bound_of, features_and_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,8 @@ class Belief:
     reason: str
     bound_seconds: float
     """No schedule on these cores takes less: all computing divided by the cores, or the longest chain of steps."""
+    path: CriticalPath | None = None
+    """What it was read from."""
 
     @property
     def answer(self) -> str:
@@ -100,9 +102,9 @@ def belief(run: PredictedRun, trace: Trace, rules: tuple[EnvelopeRule, ...] | No
     Raises:
         NoTimeline: the trace has no scheduler events.
     """
-    features = features_of(trace, cores=run.cores, gil=run.gil, seconds_interval=run.seconds_interval)
+    features, path = features_and_path(trace, cores=run.cores, gil=run.gil, seconds_interval=run.seconds_interval)
     reason = envelope_reason(features, ENVELOPE if rules is None else rules)
-    return Belief(reason, bound_of(critical_path(trace)).seconds(run.cores))
+    return Belief(reason, bound_of(path).seconds(run.cores), path)
 
 
 def envelope_reason(features: Features, rules: tuple[EnvelopeRule, ...] = ENVELOPE) -> str:

@@ -55,12 +55,23 @@ def features_of(
     Raises:
         NoTimeline: the trace has no scheduler events.
     """
+    return features_and_path(trace, cores=cores, gil=gil, seconds_interval=seconds_interval)[0]
+
+
+def features_and_path(
+    trace: Trace, *, cores: int, gil: bool, seconds_interval: tuple[float, float] | None = None
+) -> tuple[Features, CriticalPath]:
+    """The features, and the critical path that they were read from: the longest part of the work.
+
+    Raises:
+        NoTimeline: the trace has no scheduler events.
+    """
     found = histories(trace)
-    path = critical_path(trace)
+    path = critical_path(trace, found)
     computed = {index: _computed(history) for index, history in found.items()}
     computing = sum(bool(kinds) for kinds in computed.values())
     total_ns = sum(sum(kinds.values()) for kinds in computed.values())
-    return Features(
+    features = Features(
         threads=computing,
         cores=cores,
         gil=gil,
@@ -71,6 +82,7 @@ def features_of(
         woken_share=_woken_share(trace, found.values(), path.duration_ns * max(min(computing, cores), 1)),
         spread=_spread(seconds_interval),
     )
+    return features, path
 
 
 def _hand_over_share(trace: Trace, path: CriticalPath) -> float:

@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from ..checkers.critical_path import critical_path
 from ..checkers.timed_states import NoTimeline
+from ..simcore.laws import CriticalPathBound
 from ..simcore.prediction import Configuration, PredictedRun, Prediction
 from ..simcore.profile import IDEAL, Profile
 from ..simcore.trace import Trace
-from .features import Features, amdahl_of, bound_of, features_of
+from .features import Features, amdahl_of, bound_of, features_and_path
 from .suite import Point
 
 
@@ -132,9 +132,9 @@ def forecast(
             baselines = {"linear": prediction.runs[0].seconds / shared}
             if amdahl is not None:
                 baselines["amdahl"] = amdahl.seconds(shared)
-            if trace is not None:
-                baselines |= _bound(trace, cores)
-            features = None if trace is None else _features(trace, run)
+            features, bound = (None, None) if trace is None else _looked_at(trace, run)
+            if bound is not None:
+                baselines["critical path"] = bound.seconds(cores)
             made.append(Forecast(point, run, features, baselines, trace=trace))
     ablated = [points[position] for position in ablate]
     questions: list[_Question] = _simpler_models(made, profile) if simpler else []
@@ -163,18 +163,12 @@ def _amdahl(trace: Trace | None) -> Any:
         return None
 
 
-def _bound(trace: Trace, cores: int) -> dict[str, float]:
+def _looked_at(trace: Trace, run: PredictedRun) -> tuple[Features | None, CriticalPathBound | None]:
     try:
-        return {"critical path": bound_of(critical_path(trace)).seconds(cores)}
+        features, path = features_and_path(trace, cores=run.cores, gil=run.gil, seconds_interval=run.seconds_interval)
     except NoTimeline:
-        return {}
-
-
-def _features(trace: Trace, run: PredictedRun) -> Features | None:
-    try:
-        return features_of(trace, cores=run.cores, gil=run.gil, seconds_interval=run.seconds_interval)
-    except NoTimeline:
-        return None
+        return None, None
+    return features, bound_of(path)
 
 
 @dataclass(frozen=True, slots=True)

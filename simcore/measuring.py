@@ -101,6 +101,8 @@ class Measuring:
         self._made = made
         """Called after every measured run."""
         self._warm = False
+        self._scaled: dict[str, tuple[ScaledCode, SegmentTable, SegmentTable]] = {}
+        """By the parameters, the table, and what is scaled; the table, too, so that its ``id`` stays its own."""
         self.measured: dict[str, Measured] = {}
         """By the parameters, and by the whole configuration where it had to be measured by itself."""
 
@@ -127,8 +129,7 @@ class Measuring:
     def _predicted(self, configuration: Configuration, events: bool) -> Predicted:
         measured = self.of(configuration)
         if configuration.scale and measured.unfinished is None:
-            code = ScaledCode(configuration.scale)
-            table = self.scaled(configuration, measured.table, code)
+            code, table = self._scaled_once(configuration, measured.table)
             made = self._simulator.simulate(configuration, table.medians(), scale=code, events=events)
             return Predicted(measured, table, table.medians(), made, code=code)
         result = self._with_medians(configuration, measured, events)
@@ -159,9 +160,8 @@ class Measuring:
         """With the medians, and how much of it was other work than was measured at its place."""
         table = measured.table
         plan = table.medians()
-        made = self._simulator.simulate(configuration, plan, record=True, events=events)
-        strangeness = table.strangeness(made.segments) - table.noise() if made.run.completed else 0.0
-        return Predicted(measured, table, plan, made, max(strangeness, 0.0))
+        made = self._simulator.simulate(configuration, plan, notice=True, events=events)
+        return Predicted(measured, table, plan, made, beyond_noise(table, made))
 
     def _measure(self, configuration: Configuration) -> Measured:
         simulator = self._simulator
@@ -218,6 +218,15 @@ class Measuring:
 
     # What-ifs.
 
+    def _scaled_once(self, configuration: Configuration, table: SegmentTable) -> tuple[ScaledCode, SegmentTable]:
+        """:meth:`scaled`, kept: how much of a segment is in some code does not hang on the machine, nor on the GIL."""
+        key = f"{parameters_key(configuration)} {id(table)} {configuration.scale}"
+        found = self._scaled.get(key)
+        if found is None:
+            code = ScaledCode(configuration.scale)
+            found = self._scaled[key] = (code, self.scaled(configuration, table, code), table)
+        return found[:2]
+
     def scaled(self, configuration: Configuration, table: SegmentTable, code: ScaledCode) -> SegmentTable:
         """``table`` with the time of some code multiplied, by the shares that a traced run finds.
 
@@ -234,14 +243,28 @@ class Measuring:
         return table.scaled(shares.factors())
 
 
+def beyond_noise(table: SegmentTable, made: Simulated) -> float:
+    """By how much a run that was looked at is stranger to the table than the table's own runs are to each other, as a
+    share of all that its threads compute: ``weft.work`` is never strange."""
+    if not made.run.completed:
+        return 0.0
+    assert made.meter is not None
+    noticed = made.meter.noticed
+    strangeness = max(table.strangeness_of(noticed) - table.noise(), 0.0)
+    return strangeness * noticed.total_ns / max(noticed.total_ns, _running_ns(made))
+
+
 def _undisturbed(runs: list[Simulated]) -> list[Simulated]:
     quiet = [made for made in runs if made.run.disturbance <= DISTURBANCE_MAX]
     return quiet if 2 * len(quiet) >= len(runs) else runs
 
 
 def _is_negligible(made: Simulated) -> bool:
-    running_ns = sum(thread.time_in["running"] for thread in made.run.threads)
-    return total_ns(made.segments) < NEGLIGIBLE * running_ns
+    return total_ns(made.segments) < NEGLIGIBLE * _running_ns(made)
+
+
+def _running_ns(made: Simulated) -> int:
+    return sum(thread.time_in["running"] for thread in made.run.threads)
 
 
 def parameters_key(configuration: Configuration) -> str:

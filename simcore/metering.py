@@ -13,7 +13,7 @@ from typing import Protocol
 
 from .origins import MAIN, Origins
 from .runner import NOGIL, PY
-from .segment_table import Plan, Run, Taken
+from .segment_table import NOTABLE_NS, Noticed, Plan, Run, Taken
 from .sites import EDGE_BITS, START, Site, Sites
 from .stopwatch import LONG_NS, Reading, Stopwatch
 from .timed_lane import WAIT, Lane
@@ -75,7 +75,8 @@ class Meter:
     """One run's costs.
 
     Without a plan a segment costs what it takes. With one it costs what the plan says, whatever it takes, so that the
-    run is the same each time. ``record`` writes down what segments really take, in both cases.
+    run is the same each time. ``record`` writes down what segments really take, in both cases; ``notice`` (with a plan)
+    only what tells whether they are the work that was planned, which costs less.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Meter:
         *,
         plan: Plan | None = None,
         record: bool = False,
+        notice: bool = False,
         own_cost: OwnCost | None = None,
         sampler: GilSampler | None = None,
         follower: Follower | None = None,
@@ -95,6 +97,9 @@ class Meter:
         self.plan = plan
         self.run: Run | None = {} if record else None
         """What segments really took."""
+        self.noticed = Noticed()
+        """Of what they really took, what is worth a look, where it was asked for: what is long, or planned to be."""
+        self._notices = notice
         self.free: dict[int, list[tuple[int, int]]] = {}
         """By edge, what the sampler saw: (GIL free, computed while it could see) of each long segment that holds the GIL
         as far as is known."""
@@ -114,8 +119,12 @@ class Meter:
         self._follower = follower
         self.keyed = plan is not None or record or sampler is not None or follower is not None
         """Segments are told apart, so that it has to know who works at what."""
-        self._reads_clock = plan is None or record or sampler is not None
+        self._reads_clock = plan is None or record or notice or sampler is not None
         self._stopwatch = stopwatch
+        self._number = sites.number
+        self._planned = plan or Plan({})
+        if plan is not None and not record and sampler is None and follower is None:
+            self.cut = self._cut_as_planned
         self.now_ns = stopwatch.now_ns
         self._cut_at = 0
         self._seen = (0, 0)
@@ -218,6 +227,54 @@ class Meter:
                 taken = self._elsewhere(plan, way) if entry is None else entry
                 if plan.free and kind == PY:
                     share = plan.free.get(way, 0.0)
+        self._charge(lane, taken, kind, share, frame, memory_bytes)
+
+    def _cut_as_planned(
+        self,
+        lane: Lane,
+        frame: FrameType,
+        kind: int = PY,
+        memory_bytes: int = 0,
+        call: str = "",
+        *,
+        leaves: bool = False,
+    ) -> None:
+        """:meth:`cut` where a plan says it all and nothing is written down but what is worth a look: in most runs there
+        are, for each operation."""
+        place = self._number(frame, call)
+        way = lane.place << EDGE_BITS | place
+        lane.place = place
+        entries = lane.planned.get(way)
+        planned = None if entries is None else next(entries, None)
+        if self._notices:
+            self._cut_at = now_ns = self.now_ns()
+            took_ns = now_ns - lane.resumed_at
+            if took_ns >= NOTABLE_NS or planned is None or planned[0] + planned[1] >= NOTABLE_NS:
+                self._look_closely(lane, way, planned, call, leaves=leaves)
+            elif took_ns > self._operation_ns:
+                self.noticed.total_ns += took_ns - self._operation_ns
+        if planned is None:
+            planned = self._elsewhere(self._planned, way)
+        if kind == PY and self.note is None and not self._planned.free:
+            computed_ns, waited_ns = planned
+            if computed_ns:
+                lane.owe(computed_ns if self.python_factor == 1.0 else round(computed_ns * self.python_factor), PY)
+            if waited_ns:
+                lane.owe(waited_ns, WAIT)
+        else:
+            share = self._planned.free.get(way, 0.0) if kind == PY else 0.0
+            self._charge(lane, planned, kind, share, frame, memory_bytes)
+
+    def _look_closely(self, lane: Lane, way: int, planned: Taken | None, call: str, *, leaves: bool) -> None:
+        """Write a segment down that is long, or planned to be, without what measuring it added."""
+        taken = self._took(lane, self._call_ns if call else self._leave_ns if leaves else self._operation_ns)
+        self.noticed.total_ns += taken[0] + taken[1]
+        expected = self._planned.elsewhere.get(way, _NOTHING) if planned is None else planned
+        if taken[0] >= NOTABLE_NS or expected[0] + expected[1] >= NOTABLE_NS:
+            turn = -1 if planned is None else self._planned.turn(lane.origin, way, lane.planned[way])
+            self.noticed.segments.append((lane.origin, way, turn, taken))
+
+    def _charge(self, lane: Lane, taken: Taken, kind: int, share: float, frame: FrameType, memory_bytes: int) -> None:
         computed_ns, waited_ns = taken
         if computed_ns:
             if kind != PY:

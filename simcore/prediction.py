@@ -12,7 +12,7 @@ from typing import Any, Literal, TypedDict, Unpack
 
 from . import limits
 from .laws import fit_laws
-from .measuring import DISTURBANCE_MAX, STRANGE_MAX, Measured, Measuring, Predicted
+from .measuring import DISTURBANCE_MAX, STRANGE_MAX, Measured, Measuring, Predicted, beyond_noise
 from .predicted import (
     SCHEMA,
     Base,
@@ -238,6 +238,18 @@ class Study:
                 )
         return _full_trace(made.run, configuration)
 
+    def seconds(self, configuration: Configuration) -> float:
+        """What the predicted run takes, without its timeline: a simulation of a third of the price.
+
+        Raises:
+            PredictionError: as :meth:`timeline`.
+        """
+        with takeover():
+            run = self._point(configuration, draw=False).run
+        if not run.completed:
+            raise PredictionError(f"there is no time with {configuration}: {_reason(run)}")
+        return run.makespan_ns / 1e9
+
     def tables(self) -> dict[str, bytes]:
         """What was measured, for a study of the same program in another process."""
         measured = self._measuring.measured
@@ -316,8 +328,8 @@ class Study:
         looked_at = predicted.code is None  # scaled segments are none that were measured
         runs: list[TimedRun] = []
         for plan in plans:
-            made = self._simulator.simulate(configuration, plan, scale=predicted.code, record=looked_at)
-            if looked_at and made.run.completed and table.strangeness(made.segments) - table.noise() > STRANGE_MAX:
+            made = self._simulator.simulate(configuration, plan, scale=predicted.code, notice=looked_at)
+            if looked_at and beyond_noise(table, made) > STRANGE_MAX:
                 return []
             runs.append(made.run)
         return runs

@@ -13,6 +13,7 @@ import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
+from operator import length_hint
 
 import msgspec
 
@@ -27,6 +28,7 @@ Run = dict[int, Ways]
 """The segments of one run, by the work they belong to (:class:`Origins`)."""
 Row = tuple[Taken | None, ...]
 """The samples of one segment."""
+_NOTHING: Taken = (0, 0)
 
 NOTABLE_NS = 20_000
 """Shorter segments are not asked whether they are the same work as in the other runs."""
@@ -48,11 +50,24 @@ class Plan:
         """What the segments of one thread or item take, in order; to be used up by one run."""
         return {way: iter(taken) for way, taken in self.run.get(origin, {}).items()}
 
+    def turn(self, origin: int, way: int, left: Iterator[Taken]) -> int:
+        """Which turn was taken last from ``left``, one of the iterators of :meth:`work`."""
+        return len(self.run[origin][way]) - length_hint(left) - 1
+
     def lasting(self, whole_ns: int) -> Plan:
         """The same, all faster or slower alike, so that it takes ``whole_ns`` in all."""
         factor = whole_ns / max(total_ns(self.run), 1)
         run = {origin: _scaled(ways, dict.fromkeys(ways, factor)) for origin, ways in self.run.items()}
         return Plan(run, self.elsewhere, self.free)
+
+
+@dataclass(slots=True)
+class Noticed:
+    """Of one run, what :meth:`SegmentTable.strangeness_of` needs: all its time, and the segments that are worth a look."""
+
+    total_ns: int = 0
+    segments: list[tuple[int, int, int, Taken]] = field(default_factory=list[tuple[int, int, int, Taken]])
+    """Work, edge, turn (-1: one more than planned), and what it took."""
 
 
 class SegmentTable:
@@ -65,13 +80,14 @@ class SegmentTable:
         self.free: dict[int, float] = {}
         """By edge, the share of its computation in which the GIL was free, as the probe saw it."""
         self._medians: Plan | None = None
+        self._drawn: dict[str, Plan] = {}
         self._spread_ns: int | None = None
         self._noise: float | None = None
-        self._notable_ways: set[int] | None = None
 
     def add(self, run: Run) -> None:
         self.runs.append(run)
-        self._medians = self._spread_ns = self._noise = self._notable_ways = None
+        self._drawn.clear()
+        self._medians = self._spread_ns = self._noise = None
 
     def medians(self) -> Plan:
         """Every segment takes the median of its samples."""
@@ -82,7 +98,11 @@ class SegmentTable:
 
     def drawn(self, seed: str) -> Plan:
         """Every segment takes one of its samples, drawn by ``seed``."""
-        return self._plan(random.Random(seed).choice)
+        found = self._drawn.get(seed)
+        if found is None:
+            found = self._drawn[seed] = self._plan(random.Random(seed).choice)
+        found.free = self.free
+        return found
 
     def repeated(self, number: int) -> Plan:
         """Every segment takes what it took in one of the runs: noise that all segments of a run share is kept."""
@@ -140,32 +160,40 @@ class SegmentTable:
         """The share of a run's time by which it differs from this table in segments that are plainly other work."""
         return self._strangeness(run, None)
 
+    def strangeness_of(self, noticed: Noticed) -> float:
+        """The same, of a run of which only the notable segments were written down."""
+        off_ns = sum(self._off_ns(*segment, None) for segment in noticed.segments)
+        return off_ns / max(noticed.total_ns, 1)
+
     def _strangeness(self, run: Run, but: int | None) -> float:
         """As all runs ``but`` one see it."""
-        elsewhere, notable, off_ns = self.medians().elsewhere, self._notable(), 0
+        plan, off_ns = self.medians().run, 0
         for origin, ways in run.items():
-            rows = dict(self._rows(origin))
+            planned = plan.get(origin, {})
             for way, taken in ways.items():
-                if max(taken)[0] < NOTABLE_NS and way not in notable:
-                    continue
-                found = rows.get(way, iter(()))
-                for pair in taken:
-                    row = next(found, ())
-                    samples = [sum(taken) for number, taken in enumerate(row) if taken is not None and number != but]
-                    off_ns += _off_ns(sum(pair), samples or [sum(elsewhere.get(way, (0, 0)))])
+                for turn, (pair, expected) in enumerate(zip_longest(taken, planned.get(way, ()))):
+                    if pair is None:
+                        break
+                    if (
+                        pair[0] >= NOTABLE_NS
+                        or sum(expected or self.medians().elsewhere.get(way, _NOTHING)) >= NOTABLE_NS
+                    ):
+                        off_ns += self._off_ns(origin, way, turn, pair, but)
         return off_ns / max(total_ns(run), 1)
 
-    def _notable(self) -> set[int]:
-        """Edges with a segment that is worth a look."""
-        if self._notable_ways is None:
-            self._notable_ways = {
-                way
-                for run in self.runs
-                for ways in run.values()
-                for way, taken in ways.items()
-                if max(taken)[0] >= NOTABLE_NS or any(waited for _, waited in taken)
-            }
-        return self._notable_ways
+    def _off_ns(self, origin: int, way: int, turn: int, taken: Taken, but: int | None) -> int:
+        """How far a segment is from its samples, when it is plainly other work; else 0."""
+        samples: list[int] = []
+        for number, run in enumerate(self.runs):
+            if number != but and origin in run:
+                row = run[origin].get(way, ())
+                if 0 <= turn < len(row):
+                    samples.append(sum(row[turn]))
+        samples = samples or [sum(self.medians().elsewhere.get(way, _NOTHING))]
+        took = sum(taken)
+        if max(took, *samples) < NOTABLE_NS or min(samples) / ALIKE <= took <= max(samples) * ALIKE:
+            return 0
+        return abs(took - round(statistics.median(samples)))
 
     def scaled(self, factors: Mapping[int, float]) -> SegmentTable:
         """The same with every sample multiplied by the factor of its edge."""
@@ -218,14 +246,7 @@ _Content = tuple[
 
 def total_ns(run: Run) -> int:
     """All computing and waiting of one run."""
-    return sum(sum(pair) for ways in run.values() for taken in ways.values() for pair in taken)
-
-
-def _off_ns(took: int, totals: list[int]) -> int:
-    """How far a segment is from its samples, when it is plainly other work; else 0."""
-    if max(took, *totals) < NOTABLE_NS or min(totals) / ALIKE <= took <= max(totals) * ALIKE:
-        return 0
-    return abs(took - round(statistics.median(totals)))
+    return sum(computed + waited for ways in run.values() for taken in ways.values() for computed, waited in taken)
 
 
 def _chosen(rows: Iterable[tuple[int, Iterator[Row]]], choose: Callable[[list[Taken]], Taken]) -> Ways:
@@ -235,8 +256,14 @@ def _chosen(rows: Iterable[tuple[int, Iterator[Row]]], choose: Callable[[list[Ta
 def _median(samples: Sequence[Taken]) -> Taken:
     if len(samples) == 1:
         return samples[0]
-    computed = round(statistics.median(pair[0] for pair in samples))
-    return computed, round(statistics.median(pair[1] for pair in samples))
+    return _middle([pair[0] for pair in samples]), _middle([pair[1] for pair in samples])
+
+
+def _middle(values: list[int]) -> int:
+    """Their median; the commonest call of a large program, so without :mod:`statistics`' checks."""
+    values.sort()
+    half, odd = divmod(len(values), 2)
+    return values[half] if odd else round((values[half - 1] + values[half]) / 2)
 
 
 def _scaled(ways: Ways, factors: Mapping[int, float]) -> Ways:

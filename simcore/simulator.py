@@ -75,6 +75,7 @@ class Simulator:
         plan: Plan | None = None,
         *,
         record: bool = False,
+        notice: bool = False,
         sampler: Sampler | None = None,
         scale: ScaledCode | None = None,
         shares: CodeShares | None = None,
@@ -94,7 +95,8 @@ class Simulator:
                 self.stopwatch,
                 plan=plan,
                 record=record,
-                own_cost=own_costs(simulate_once) if record and self._has_own_costs else OwnCost(),
+                notice=notice,
+                own_cost=own_costs(simulate_once) if (record or notice) and self._has_own_costs else OwnCost(),
                 sampler=sampler,
                 follower=shares,
             )

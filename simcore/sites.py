@@ -41,7 +41,10 @@ class Sites:
     """Numbers of places, given in order of appearance. Code objects are kept, so that an id stays its own."""
 
     def __init__(self) -> None:
-        self._numbers: dict[tuple[int, int, str], int] = {}
+        self._numbers: dict[int, int] = {}
+        """By instruction."""
+        self._calls: dict[str, dict[int, int]] = {}
+        """The same for each library function that is called there."""
         self._codes: list[CodeType | None] = [None]
         self._sites: list[Site] = [_START]
         self._by_site: dict[Site, int] = {_START: START}
@@ -63,11 +66,13 @@ class Sites:
                 break
             frame = back
             code = frame.f_code
-        key = (id(code), frame.f_lasti, call)
-        found = self._numbers.get(key)
+        # The address of code that is kept, plus an offset in it, is of one instruction only.
+        key = id(code) + frame.f_lasti
+        numbers = self._numbers if not call else self._calls.setdefault(call, {})
+        found = numbers.get(key)
         if found is None:
             place = (code.co_filename, code.co_qualname, code.co_firstlineno, frame.f_lineno or 0)
-            found = self._numbers[key] = self.add(Site(*place, _columns(frame), call))
+            found = numbers[key] = self.add(Site(*place, _columns(frame), call))
             self._codes.append(code)
         return found
 

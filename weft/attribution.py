@@ -35,6 +35,10 @@ Raises PredictionError when the program fails or comes to no end.
 """
 
 
+RunSeconds = Callable[[Configuration], float]
+"""The same run without a trace, which costs less: what it takes in virtual time. Raises as that does."""
+
+
 @dataclass(slots=True)
 class _Simulated:
     duration_ns: int
@@ -46,10 +50,23 @@ class _Simulated:
 class Simulations:
     """Configurations simulated when they are asked for first. Paths are kept, traces are not: they are large."""
 
-    def __init__(self, run_timeline: RunTimeline, scale: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        run_timeline: RunTimeline,
+        scale: Mapping[str, float] | None = None,
+        prediction: Prediction | None = None,
+        run_seconds: RunSeconds | None = None,
+    ) -> None:
         self._run_timeline = run_timeline
+        self._run_seconds = run_seconds
         self._scale = dict(scale or {})
         self._known: dict[str, _Simulated] = {}
+        runs = [] if prediction is None else prediction.runs
+        self._seconds = {
+            repr(Configuration(run.params, run.cores, run.gil, scale=run.scale, free_locks=run.free_locks)): run.seconds
+            for run in runs
+        }
+        """Of what the prediction has already."""
 
     def configuration(self, run: PredictedRun) -> Configuration:
         """What was simulated for ``run``."""
@@ -57,7 +74,11 @@ class Simulations:
 
     def seconds(self, configuration: Configuration) -> float:
         """How long it takes, in virtual time."""
-        return self._simulated(configuration).duration_ns / 1e9
+        key = repr(configuration)
+        found = self._seconds.get(key)
+        if found is None and self._run_seconds is not None and key not in self._known:
+            found = self._seconds[key] = self._run_seconds(configuration)
+        return self._simulated(configuration).duration_ns / 1e9 if found is None else found
 
     def threads(self, configuration: Configuration) -> int:
         """How many threads there were."""
@@ -82,10 +103,11 @@ class Simulations:
         if known is None or (wanted and known.path is None) or (believed is not None and known.belief is None):
             trace = self._run_timeline(configuration)
             known = _Simulated(duration_ns(trace), len(trace.tables.threads))
-            if wanted:
-                known.path = critical_path(trace)
             if believed is not None:
                 known.belief = belief(believed, trace)
+                known.path = known.belief.path
+            elif wanted:
+                known.path = critical_path(trace)
             self._known[repr(configuration)] = known
         return known
 

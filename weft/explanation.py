@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from .attribution import RunTimeline, Simulations, attribute, fastest, laws_beside
+from .attribution import RunSeconds, RunTimeline, Simulations, attribute, fastest, laws_beside
 from .checkers.timed_states import NoTimeline
 from .recommending import recommend
 from .simcore.bottlenecks import Attribution, Bound, Recommendation, WhatIf
@@ -43,18 +43,20 @@ def explain(
     run_timeline: RunTimeline,
     changes: Sequence[Change] = (),
     scale: Mapping[str, float] | None = None,
+    run_seconds: RunSeconds | None = None,
 ) -> Explanation:
     """Explain a prediction, with about ten more simulations, or twenty; nothing for one without any completed run.
 
     ``scale`` is what all its configurations were scaled by. In a child that simulated only a share of a sweep the
-    prediction is the whole one, which its job carries (``job["explain"]["prediction"]``).
+    prediction is the whole one, which its job carries (``job["explain"]["prediction"]``). ``run_seconds`` is asked where
+    a time is all that is needed.
 
     Raises:
         PredictionError: a configuration that completed fails when it is simulated again.
     """
     if not prediction.runs:
         return Explanation(laws=prediction.laws)
-    simulations = Simulations(run_timeline, scale)
+    simulations = Simulations(run_timeline, scale, prediction, run_seconds)
     believed = _looked_at(prediction)
     bounds = [bound for run in believed for bound in _bound(run, simulations)]
     attributions = attribute(prediction, simulations)

@@ -171,4 +171,4 @@ def _explanation(study: Study, prediction: Prediction, asked: dict[str, Any]) ->
 
     changes = parse_changes(asked["changes"]) if asked.get("changes") else []
     whole = prediction if asked.get("prediction") is None else msgspec.convert(asked["prediction"], Prediction)
-    return msgspec.to_builtins(explain(whole, study.timeline, changes, asked.get("scale")))
+    return msgspec.to_builtins(explain(whole, study.timeline, changes, asked.get("scale"), study.seconds))

@@ -43,8 +43,9 @@ LIMIT_S = 3600.0
 """How long a sweep may take that nobody said yes to: its estimate was too low."""
 _LIMIT_WITH_YES_S = 30 * 86_400.0
 _CONNECT_S = 10
-_SHARES_A_WORKER = 4
-"""More than one, so that no worker waits long for the last one; each costs the start of a process."""
+_SHARES_A_WORKER = 2
+"""More than one, so that no worker waits long for the last one; each costs the start of a process, which reads all that
+was measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,44 +136,54 @@ def _child(
 def _shared_out(sweep: Sweep, workers: int, cluster: str, yes: bool, watch: Watch) -> Swept:
     """Measure in one child, simulate in several, explain in one."""
     started = monotonic()
-    with _parallel(workers, cluster) as parallel, tempfile.TemporaryDirectory(prefix="weft-") as scratch:
-        tables = Path(scratch) / "tables"
-        measured = _child(sweep, sweep.job(_one_each(sweep), tables_to=str(tables)), yes, watch.saw)
+    few = len(sweep.configurations) > DRAWN_MAX
+    limit_s = _LIMIT_WITH_YES_S if yes else LIMIT_S
+    with (
+        _parallel(workers, cluster) as parallel,
+        tempfile.TemporaryDirectory(prefix="weft-") as scratch,
+        warnings.catch_warnings(),
+    ):
+        # joblib warns that work was cancelled when we stop at the first error, which is what we want.
+        warnings.simplefilter("ignore", UserWarning)
+        file = Path(scratch) / "tables"
+        measured = _child(sweep, sweep.job(_one_each(sweep), tables_to=str(file), draws=False), yes, watch.saw)
+        tables = file.read_bytes()
+
+        def over(jobs: Sequence[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+            return parallel.over(jobs, tables, limit_s, sweep.timeout_s, sweep.seed) if jobs else ()
+
         count = _SHARES_A_WORKER * parallel.workers
-        few = len(sweep.configurations) > DRAWN_MAX
         jobs = [sweep.job(share, draws=not few) for share in shares(sweep.configurations, count)]
-        limit_s = _LIMIT_WITH_YES_S if yes else LIMIT_S
         parts: list[Prediction] = []
-        with warnings.catch_warnings():
-            # joblib warns that work was cancelled when we stop at the first error, which is what we want.
-            warnings.simplefilter("ignore", UserWarning)
-            for answer in parallel.over(jobs, tables.read_bytes(), limit_s, sweep.timeout_s, sweep.seed):
-                if "error" in answer:
-                    raise ChildError(answer["error"], answer["code"])
-                parts.append(msgspec.convert(answer["result"], Prediction))
-                watch.told(len(parts), len(jobs))
+        for part in _predictions(over(jobs)):
+            parts.append(part)
+            watch.told(len(parts), len(jobs))
         prediction = merged(sweep.configurations, parts)
         known = msgspec.convert(measured["result"], Prediction)
         text = f"simulated in {parallel.workers} processes, by what one measured before for each set of parameters"
-        prediction = replace(
-            prediction,
-            seconds=round(monotonic() - started, 3),
-            limits=[*dict.fromkeys([*known.limits, *prediction.limits]), text],
-        )
-        last = [sweep.configurations[number] for number in sweep.timelines]
-        if few:
-            last += [configuration for configuration in _drawn(sweep, prediction) if configuration not in last]
+        prediction = replace(prediction, limits=[*dict.fromkeys([*known.limits, *prediction.limits]), text])
+        drawn = over([sweep.job([found]) for found in _drawn(sweep, prediction)] if few else [])
+        # While those are simulated, what all of it means, in a child of this process.
         job = sweep.job(
-            last or sweep.configurations[:1],
-            tables_from=str(tables),
+            [sweep.configurations[number] for number in sweep.timelines] or sweep.configurations[:1],
+            tables_from=str(file),
             traces_in=sweep.traces_in,
             timelines=[*range(len(sweep.timelines))],
+            draws=False,
             **_explained(sweep, prediction),
         )
         answer = _child(sweep, job, yes, None)
         if few:
-            prediction = _with_intervals(prediction, msgspec.convert(answer["result"], Prediction))
+            prediction = _with_intervals(prediction, [*_predictions(drawn)])
+        prediction = replace(prediction, seconds=round(monotonic() - started, 3))
     return Swept(prediction, msgspec.convert(answer["explanation"], Explanation), answer["traces"])
+
+
+def _predictions(answers: Iterable[dict[str, Any]]) -> Generator[Prediction]:
+    for answer in answers:
+        if "error" in answer:
+            raise ChildError(answer["error"], answer["code"])
+        yield msgspec.convert(answer["result"], Prediction)
 
 
 def _drawn(sweep: Sweep, prediction: Prediction) -> list[Configuration]:
@@ -182,9 +193,9 @@ def _drawn(sweep: Sweep, prediction: Prediction) -> list[Configuration]:
     return [configuration for configuration in sweep.configurations if _key(asdict(configuration)) in wanted]
 
 
-def _with_intervals(prediction: Prediction, drawn: Prediction) -> Prediction:
+def _with_intervals(prediction: Prediction, drawn: Sequence[Prediction]) -> Prediction:
     """The prediction with the intervals of those that were drawn for."""
-    intervals = {_key_of(run): run.seconds_interval for run in drawn.runs}
+    intervals = {_key_of(run): run.seconds_interval for part in drawn for run in part.runs}
     base = {base.gil: run.seconds for base in prediction.base for run in prediction.runs if _is_at(run, base)}
     runs = [
         _relative(replace(run, seconds_interval=intervals.get(_key_of(run), run.seconds_interval)), base[run.gil])

@@ -56,9 +56,13 @@ class Marks:
     def elsewhere(self, frame: FrameType) -> int:
         """:meth:`at` another place than last time; called through the library every time counts as another place."""
         known = self._known
+        # The address of code that is kept (Places), plus an offset in it, is of one instruction only.
+        found = known.get(id(frame.f_code) + frame.f_lasti)
+        if found is not None and found is not _FURTHER_OUT:
+            self.last = found
+            return found[2]
         outer: FrameType | None = frame
         while outer is not None:
-            # The address of code that is kept (Places), plus an offset in it, is of one instruction only.
             found = known.get(id(outer.f_code) + outer.f_lasti) or self._learn(outer)
             if found is not _FURTHER_OUT:
                 self.last = found

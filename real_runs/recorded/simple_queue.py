@@ -35,7 +35,7 @@ class SimpleQueue:
     def __init__(self) -> None:
         self._recorder = Recording.recorder
         self._here = self._recorder.here
-        tokens: Any = RealSimpleQueue()
+        tokens: queue.SimpleQueue[None] = RealSimpleQueue()
         self._give, self._take = tokens.put, tokens.get
         self._items: deque[Any] = deque()
         self._moving = _thread.RLock()  # re-entrant, as the real put is: a finalizer may put

@@ -235,3 +235,8 @@ def test_outside_the_envelope_the_answer_is_a_bound_and_the_reason() -> None:
     assert short.answer.startswith("bound only: at least 0.0006 s; 83% of the computing")
     long = belief(run_of(1e-3), trace_of(lambda: threads(2, lambda: hashing(2, 1e-3))))
     assert (long.reason, long.answer) == ("", "")
+
+
+def test_the_path_that_was_looked_at_comes_with_the_belief() -> None:
+    trace = trace_of(lambda: threads(2, lambda: hashing(2, 1e-3)))
+    assert belief(run_of(1e-3), trace).path == critical_path(trace)

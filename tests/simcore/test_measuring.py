@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from weft.simcore import world as _world
 from weft.simcore.measuring import STRANGE_MAX
 from weft.simcore.prediction import DRAWN_MAX, Configuration, Study, few_drawn, sweep, worth_drawing
 from weft.simcore.profile import IDEAL
@@ -185,6 +186,34 @@ def test_work_that_threads_race_for_behind_a_lock_is_measured_where_it_is_predic
     clock = HandClock()
     found = study(by_lock(clock), clock)
     assert seconds(found, free_threaded(1, 3)) == [sum(TASKS) / 1000, list_scheduled(TASKS, 3)]
+
+
+@pytest.mark.parametrize(("spoken_s", "measured_again"), [(0.0, True), (0.2, False)])
+def test_what_is_said_with_work_is_never_strange(spoken_s: float, measured_again: bool) -> None:
+    """Code that takes ten times as long elsewhere is measured again, unless it hardly counts beside ``weft.work``."""
+    clock = HandClock()
+    made = [0]
+
+    def program(params: dict[str, Any]) -> None:
+        world: Any = _world.active
+        cores: int = world.machine.cores
+
+        def body() -> None:
+            made[0] += 1
+            clock.compute(0.001 if cores == 1 else 0.01)
+            work(spoken_s, gil=False)
+            with lock:
+                pass
+
+        lock = threading.Lock()
+        in_threads(body)
+
+    found = study(program, clock)
+    found.predict(free_threaded(1))
+    before = made[0]
+    (run,) = found.predict(free_threaded(2)).runs
+    assert (made[0] - before > 1) is measured_again
+    assert run.seconds == pytest.approx(spoken_s + (0.01 if measured_again else 0.001))
 
 
 def test_work_that_medians_would_mix_up_keeps_the_times_of_one_run() -> None:

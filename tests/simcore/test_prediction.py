@@ -285,3 +285,23 @@ def test_timeline_has_the_states_of_every_thread() -> None:
     assert {Op.READY, Op.RUN, Op.BLOCK, Op.COMPUTE, Op.ACQUIRE, Op.END} <= seen
     assert trace.header.parameters == {"workers": 2}
     assert len(trace.tables.threads) == 3
+
+
+def test_the_time_alone_is_that_of_the_timeline() -> None:
+    study = prediction.Study(pool, profile=IDEAL, measure=False)
+    for workers in (1, 3):
+        asked = Configuration({"workers": workers}, 2, False)
+        assert study.seconds(asked) == study.timeline(asked).rows()[-1][-1] / 1e9
+        assert study.seconds(asked) == study.predict([asked]).runs[0].seconds
+
+
+def test_a_program_that_does_not_end_has_no_time() -> None:
+    def hang(params: dict[str, Any]) -> None:
+        import threading
+
+        lock = threading.Lock()
+        for _ in range(2):
+            lock.acquire()
+
+    with pytest.raises(PredictionError, match=r"there is no time with 2 cores.*: deadlock at 0"):
+        prediction.Study(hang, profile=IDEAL, measure=False).seconds(Configuration({}, 2, True))

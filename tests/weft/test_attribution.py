@@ -11,7 +11,8 @@ import pytest
 from msgspec.structs import replace
 
 import weft
-from weft.attribution import RunTimeline, attribute, function_name, laws_beside
+from weft.attribution import RunTimeline, Simulations, attribute, function_name, laws_beside
+from weft.checkers.critical_path import duration_ns
 from weft.simcore.bottlenecks import Attribution
 from weft.simcore.prediction import Configuration, Prediction, PredictionError, predict, sweep, timeline
 from weft.simcore.profile import IDEAL, Profile
@@ -100,6 +101,43 @@ def test_a_change_that_makes_the_program_fail_is_left_out() -> None:
     (found,) = attribute(prediction, failing)
     assert found.changed_seconds is None
     assert found.sentence == found.bottleneck
+
+
+def test_no_timeline_is_made_where_a_time_is_enough() -> None:
+    """Times of the prediction are known, and changes are only asked for theirs."""
+    prediction = predicted(locked, [Configuration({}, cores, False) for cores in (1, 4)])
+    plain = run_timeline_of(locked)
+    traced: list[str] = []
+    timed: list[str] = []
+
+    def run_timeline(configuration: Configuration) -> Trace:
+        traced.append(str(configuration))
+        return plain(configuration)
+
+    def run_seconds(configuration: Configuration) -> float:
+        timed.append(str(configuration))
+        return duration_ns(plain(configuration)) / 1e9
+
+    simulations = Simulations(run_timeline, None, prediction, run_seconds)
+    assert [simulations.seconds(Configuration({}, cores, False)) for cores in (1, 4)] == [16, 13]
+    assert (traced, timed) == ([], [])
+    (found,) = attribute(prediction, simulations)
+    (expected,) = attribute(prediction, plain)
+    assert found == expected
+    assert len(traced) == len(timed) == 1
+    assert "4 cores" in traced[0]
+    assert "lock" in timed[0]
+    assert simulations.seconds(Configuration({}, 4, False, free_locks=("lock",))) == 4
+    assert len(timed) == 1, "asked once"
+
+
+def test_a_path_that_is_known_says_the_time_itself() -> None:
+    def run_seconds(configuration: Configuration) -> float:
+        raise AssertionError(f"{configuration} is known")
+
+    simulations = Simulations(run_timeline_of(locked), run_seconds=run_seconds)
+    assert simulations.path(Configuration({}, 4, False)).duration_ns == 13e9
+    assert simulations.seconds(Configuration({}, 4, False)) == 13
 
 
 def test_a_lock_that_is_not_the_only_cause_gains_nothing() -> None:

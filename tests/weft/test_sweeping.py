@@ -134,7 +134,7 @@ def test_several_measure_first_then_share_and_explain_the_whole(
     first, *between, last = children.jobs
     assert [values["params"]["workers"] for values in first["configurations"]] == [1, 2, 13, 4], "once for each set"
     assert "explain" not in first
-    assert len(between) == 8
+    assert len(between) == 4
     shared = [values for job in between for values in job["configurations"]]
     assert shared == asked.job(CONFIGURATIONS)["configurations"]
     assert all(job["tables_from"] and job["argv"] == ["--fast"] and job["timelines"] == [] for job in between)
@@ -145,10 +145,10 @@ def test_several_measure_first_then_share_and_explain_the_whole(
     assert found.prediction.runs == whole.runs
     assert found.prediction.laws == whole.laws
     assert found.prediction.limits[-1].startswith("simulated in 2 processes, by what one measured before")
-    assert told[-1] == (8, 8)
+    assert told[-1] == (4, 4)
 
 
-def test_of_a_large_sweep_the_shares_draw_nothing_and_the_last_child_for_a_few(
+def test_of_a_large_sweep_a_few_are_drawn_for_beside_the_explanation(
     monkeypatch: pytest.MonkeyPatch, joblib: types.ModuleType
 ) -> None:
     children = Children(monkeypatch)
@@ -165,10 +165,11 @@ def test_of_a_large_sweep_the_shares_draw_nothing_and_the_last_child_for_a_few(
     runs = sweeping.run(
         Sweep("f.py:main", [], large, IDEAL, traces_in="/there", timelines=(24,)), workers=2
     ).prediction.runs
-    _, *between, last = children.jobs
-    assert not any(job["draws"] for job in between)
-    assert [(values["params"]["workers"], values["cores"]) for values in last["configurations"]] == [(5, 5), (1, 1)]
-    assert last["timelines"] == [0]
+    first, *between, explained, fewest, most = children.jobs
+    assert not any(job["draws"] for job in (first, *between, explained))
+    drawn = [values for job in (fewest, most) for values in job["configurations"] if job.get("draws", True)]
+    assert [(values["params"]["workers"], values["cores"]) for values in drawn] == [(1, 1), (5, 5)]
+    assert explained["timelines"] == [0]
     with_interval = {(run.params["workers"], run.cores): run for run in runs if run.seconds_interval[0] < run.seconds}
     assert set(with_interval) == {(1, 1), (5, 5)}
     assert with_interval[1, 1].interval == (0.5, 2)
@@ -262,7 +263,7 @@ def dask(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_cluster_gets_shares_for_all_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     children = Children(monkeypatch)
     found = sweeping.run(Sweep("f.py:main", [], CONFIGURATIONS, IDEAL), cluster="tcp://there:8786")
-    assert len(children.jobs) == 1 + 16 + 1
+    assert len(children.jobs) == 1 + 8 + 1
     assert found.prediction.runs == predicted(CONFIGURATIONS).runs
 
 
