@@ -73,8 +73,8 @@ ENVELOPE: tuple[EnvelopeRule, ...] = (
     EnvelopeRule(
         feature="crowding",
         most=3.0,
-        says="{value:.1f} computing threads for each core: how the kernel shares cores among so many was not tried "
-        "(at most {most:g})",
+        says="{value:.1f} threads want to compute for each core, on average: how the kernel shares cores among so many was "
+        "not tried (at most {most:g})",
         evidence="the suite and the sweep go to two workers for each core, and two more threads that compute.",
     ),
 )
@@ -122,7 +122,8 @@ def _value(rule: EnvelopeRule, features: Features) -> float | None:
     if rule.several_threads_only and features.threads < 2:
         return None
     if rule.feature == "crowding":
-        return features.threads / features.cores
+        wanting = features.threads if features.load is None else features.load
+        return wanting / features.cores
     found: float | None = getattr(features, rule.feature)
     return found
 
@@ -140,6 +141,6 @@ def in_words(rules: tuple[EnvelopeRule, ...] = ENVELOPE) -> list[str]:
         "hand_over_share": "of the critical path, waking other threads: at most {most:.0%}",
         "woken_share": "waking threads: at most {most:.0%} of the cores' time",
         "spread": "the prediction's own interval: at most ±{most:.0%}",
-        "crowding": "computing threads for each core: at most {most:g}",
+        "crowding": "threads that want to compute for each core, on average: at most {most:g}",
     }
     return [f"{names[rule.feature].format(most=rule.most)}. {rule.evidence}" for rule in rules]

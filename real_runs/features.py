@@ -40,6 +40,8 @@ class Features:
     """Computed in operations that memory holds up."""
     hand_over_share: float | None = None
     """Between what one thread does and the other one being ready, or on its core for the first time."""
+    load: float | None = None
+    """How many threads want to compute at once, on average over the run: on a core, or waiting for one or for the GIL."""
     woken_share: float | None = None
     """What waking threads costs in all, on the critical path or not, of the time of the cores that its threads could
     use."""
@@ -79,6 +81,7 @@ def features_and_path(
         short_share=_share(computed.values(), "short", total_ns),
         memory_share=_share(computed.values(), "mem", total_ns),
         hand_over_share=_hand_over_share(trace, path),
+        load=_load(found.values(), path.duration_ns),
         woken_share=_woken_share(trace, found.values(), path.duration_ns * max(min(computing, cores), 1)),
         spread=_spread(seconds_interval),
     )
@@ -98,6 +101,16 @@ def _hand_over_share(trace: Trace, path: CriticalPath) -> float:
         elif link.kind in whole:
             spent_ns += min(length_ns, whole[link.kind])
     return spent_ns / path.duration_ns if path.duration_ns else 0.0
+
+
+def _load(found: Iterable[History], whole_ns: int) -> float:
+    wanting_ns = sum(
+        stretch.end_ns - stretch.start_ns
+        for history in found
+        for stretch in history.stretches
+        if stretch.doing in ("running", "ready", "gil")
+    )
+    return wanting_ns / whole_ns if whole_ns else 0.0
 
 
 def _woken_share(trace: Trace, found: Iterable[History], cores_ns: int) -> float:

@@ -174,6 +174,32 @@ def test_overlaps_against_counting() -> None:
             assert overlap(spans, start, end) == len(covered & set(range(start, end)))
 
 
+def test_the_load_counts_who_wants_to_compute_and_nobody_who_sleeps() -> None:
+    def eager() -> None:
+        weft.work(1.0, gil=False)
+
+    def idle() -> None:
+        weft.work(0.1, gil=False)
+        time.sleep(0.9)
+
+    def load(body: Callable[[], None], gil: bool = False, count: int = 8) -> float:
+        found = features_of(trace_of(lambda: threads(count, body), cores=8, gil=gil), cores=8, gil=gil).load
+        assert found is not None
+        return found
+
+    assert load(eager) == pytest.approx(8, rel=0.01)
+    assert load(idle) == pytest.approx(0.8, rel=0.01)
+    assert load(lambda: weft.work(1.0), gil=True, count=4) == pytest.approx(4, rel=0.01), (
+        "so does who waits for the GIL"
+    )
+    two = features_of(trace_of(lambda: threads(8, eager), cores=2, gil=False), cores=2, gil=False)
+    assert two.load == pytest.approx(8, rel=0.01), "who waits for a core wants it"
+
+
+def test_a_crowd_that_sleeps_is_no_crowd() -> None:
+    assert envelope_reason(replace(INSIDE, threads=20, load=4.0)) == ""
+
+
 INSIDE = Features(
     threads=4, cores=2, gil=True, seconds=1.0, short_share=0.1, memory_share=0.25, hand_over_share=0.1, spread=0.25
 )
@@ -192,7 +218,8 @@ def test_everything_at_its_bound_is_inside() -> None:
         ({"woken_share": 0.07}, "waking threads that wait for each other takes 7%"),
         ({"hand_over_share": 0.2}, "20% of the critical path is handing over"),
         ({"spread": 0.3}, "±30% (at most ±25%)"),
-        ({"threads": 7}, "3.5 computing threads for each core"),
+        ({"threads": 7}, "3.5 threads want to compute for each core"),
+        ({"load": 6.2}, "3.1 threads want to compute for each core"),
     ],
 )
 def test_each_rule_says_its_value(changed: dict[str, Any], said: str) -> None:
