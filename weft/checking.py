@@ -20,6 +20,7 @@ from .checkers.finding import Finding, Result, Verdict
 from .failure_file import FAILURES, write_failure
 from .options import Options
 from .simcore.in_place import rewritten_in_place
+from .simcore.modules_used import modules_used
 from .simcore.target import check_parameters
 from .simcore.trace import Header, Trace
 from .sources import program_files
@@ -222,6 +223,12 @@ def _unseen(target: Runnable, options: Options, loaded: set[str], precise: Opcod
     unseen = [f"accesses in {part} were not watched" if part.startswith("async ") else part for part in parts]
     if libraries:
         unseen.append(f"accesses inside {', '.join(sorted(libraries))} were not watched (--instrument NAME)")
+    if isinstance(target, FunctionTarget) and precise is None:
+        elsewhere = [
+            name for name in modules_used(target.function) if instrument is None or not instrument.matches(name)
+        ]
+        if elsewhere:
+            unseen.append(f"accesses inside {', '.join(elsewhere)} were not watched (instrument={elsewhere})")
     return unseen
 
 

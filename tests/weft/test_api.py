@@ -153,6 +153,23 @@ def test_instrument_watches_modules_that_a_function_calls(monkeypatch: pytest.Mo
         weft.check(lines_of_other_files, instrument=["countin"])
 
 
+def test_modules_of_the_program_that_are_not_watched_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function that is loaded has hooks in its own file only, and "no race" must not claim more."""
+    Path("shelf.py").write_text("class Shelf:\n    books = 0\n")
+    Path("library_of_books.py").write_text(
+        "import threading\nfrom shelf import Shelf\n\n\ndef main():\n    thread = threading.Thread(target=Shelf)\n"
+        "    thread.start()\n    thread.join()\n"
+    )
+    monkeypatch.setattr(sys, "path", [str(Path.cwd()), *sys.path])
+    for name in ("shelf", "library_of_books"):
+        monkeypatch.setitem(sys.modules, name, importlib.import_module(name))
+    main = sys.modules["library_of_books"].main
+    said = "accesses inside shelf were not watched (instrument=['shelf'])"
+    assert said in weft.check(main).limits
+    assert said not in weft.check(main, instrument=["shelf"]).limits
+    assert said not in weft.check(main, races=False).limits
+
+
 def test_clean_raises_nothing() -> None:
     result = weft.check(spread, tasks=1)
     result.raise_for_findings()
