@@ -56,6 +56,10 @@ class ValidationRun(PredictedRun, frozen=True, omit_defaults=True, kw_only=True)
     verdict: Verdict | Literal[""] = ""
     envelope_reason: str = ""
     bound_seconds: float | None = None
+    predicted_cpu_seconds: float | None = None
+    """Processor time of all threads."""
+    measured_cpu_seconds: float | None = None
+    """The median of the runs that count."""
 
 
 class ValidationResult(msgspec.Struct, kw_only=True):
@@ -150,6 +154,7 @@ def validate(
         else:
             row = compare(run, next(found), _base(measurements, run.gil), seed)
         runs.append(_judged(row, (beliefs or {}).get(number), measured=not reason))
+    limits |= dict.fromkeys(_pace(runs))
     machine = _machine(interpreter)
     result = ValidationResult(
         weft=version,
@@ -223,13 +228,15 @@ def compare(
     if not seconds:
         return ValidationRun(**row, note=note, samples=measurement.samples)
     raw, clean = seconds, measurement.clean_seconds()
+    samples = measurement.samples
     disturbed = len(seconds) - len(clean)
     # The rule is fixed before anything is measured; with too few clean runs left, all count and the note says so.
     if 2 * len(clean) >= len(seconds):
-        seconds = clean
+        seconds, samples = clean, measurement.clean()
     elif not note:
         note = f"{disturbed} of {len(seconds)} runs were disturbed by other programs, so none was left out"
     measured = estimate(seconds, seed=seed)
+    spent = [sample.cpu_seconds for sample in samples if sample.cpu_seconds is not None]
     speedup = None if base is None else _speedup(base, measurement, seed)
     return ValidationRun(
         **row,
@@ -243,7 +250,27 @@ def compare(
         noise_floor=abs(relative_error(median(seconds[::2]), median(seconds[1::2]))) if len(seconds) >= 4 else None,
         note=note,
         samples=measurement.samples,
+        predicted_cpu_seconds=predicted.utilisation * predicted.cores * predicted.seconds,
+        measured_cpu_seconds=median(spent) if spent else None,
     )
+
+
+def _pace(runs: Sequence[ValidationRun]) -> list[str]:
+    """What the processor times say of the machine: nothing while they are as predicted."""
+    ratios = [
+        run.measured_cpu_seconds / run.predicted_cpu_seconds
+        for run in runs
+        if run.measured_cpu_seconds is not None and run.predicted_cpu_seconds
+    ]
+    if not ratios or abs(median(ratios) - 1) <= RULES.pace_share_max:
+        return []
+    low, high = min(ratios), max(ratios)
+    times = f"{low:.2f}" if f"{low:.2f}" == f"{high:.2f}" else f"{low:.2f} to {high:.2f}"
+    return [
+        f"the real runs took {times} times the processor time that was predicted: the cores were "
+        f"{'slower' if median(ratios) > 1 else 'faster'} than when the program was measured, or what is not simulated "
+        "(the system's own work, say) takes so much; errors in time may come from that"
+    ]
 
 
 def _speedup(base: Measurement, measurement: Measurement, seed: int) -> Estimate | None:

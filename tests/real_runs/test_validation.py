@@ -40,10 +40,11 @@ def predicted(*runs: PredictedRun) -> Prediction:
 
 
 @pytest.fixture
-def measured(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, list[float | None]]], None]:
-    """Puts fixed times in place of real runs, by the parameter ``name``; None is a failed run."""
+def measured(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Puts fixed times in place of real runs, by the parameter ``name``; None is a failed run. The processor time is
+    ``busy`` times as long, where that is known."""
 
-    def put(times: dict[str, list[float | None]]) -> None:
+    def put(times: dict[str, list[float | None]], busy: float | None = None) -> None:
         def measure(target: str, configurations: list[Configuration], **_: object) -> list[Measurement]:
             return [
                 Measurement(
@@ -51,7 +52,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, list[float 
                     [
                         Sample(block, "failed", message="broke")
                         if value is None
-                        else Sample(block, "ok", seconds=value)
+                        else Sample(block, "ok", seconds=value, cpu_seconds=None if busy is None else busy * value)
                         for block, value in enumerate(times[item.params["name"]])
                     ],
                 )
@@ -81,6 +82,33 @@ def test_errors_are_signed_and_relative_to_the_median(measured: Callable[..., No
     assert result.error_bias == pytest.approx(0.0)
     assert result.sign_right == 1.0
     assert len(first.samples) == 3
+
+
+@pytest.mark.parametrize(
+    ("busy", "said"),
+    [
+        (1.5, "took 1.50 times the processor time that was predicted: the cores were slower than"),
+        (0.5, "took 0.50 times the processor time that was predicted: the cores were faster than"),
+        (1.09, ""),
+        (None, ""),
+    ],
+)
+def test_a_machine_of_another_pace_is_told_by_the_processor_time(
+    measured: Callable[..., None], busy: float | None, said: str
+) -> None:
+    measured({"a": [1.0] * 3, "b": [2.0] * 3}, busy=busy)
+    result = validate("t", predicted(named("a", 1), named("b", 4, utilisation=0.25, cores=2)), repeat=3)
+    assert [run.predicted_cpu_seconds for run in result.runs] == [1, 2]
+    assert [run.measured_cpu_seconds for run in result.runs] == ([None] * 2 if busy is None else [busy, 2 * busy])
+    limits = [limit for limit in result.limits if "processor time" in limit]
+    assert len(limits) == bool(said)
+    assert said in "".join(limits)
+
+
+def test_the_pace_of_several_configurations_is_a_range(measured: Callable[..., None]) -> None:
+    measured({"a": [1.0] * 3, "b": [2.0] * 3}, busy=1.5)
+    result = validate("t", predicted(named("a", 1), named("b", 1)), repeat=3)
+    assert "1.50 to 3.00 times the processor time" in "".join(result.limits)
 
 
 def test_speedup_is_paired_block_by_block(measured: Callable[..., None]) -> None:
