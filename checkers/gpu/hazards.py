@@ -10,7 +10,7 @@ once something else lives there and is touched. ``record_stream`` makes the allo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -22,9 +22,9 @@ from .spans import covers, overlap
 Kind = Literal["race", "reuse", "event"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Access:
-    """Something touched a span. ``row`` is its number."""
+    """Something touched a span. ``row`` is its number. Two are the same only as objects; nothing changes one."""
 
     epoch: Epoch
     span: Span
@@ -55,6 +55,8 @@ class Hazard:
     """Where it was noticed."""
     event: int = -1
     waited: Waited = "ordered"
+    recorded: int = -1
+    """Of an event that was recorded unordered, the row of that."""
 
 
 @dataclass(slots=True)
@@ -90,7 +92,7 @@ class Checker:
             case rows.HostAccess():
                 self._touch(order.act(row.t), row, number)
             case rows.RecordEvent():
-                order.record(row.t, row.event, row.stream)
+                order.record(row.t, row.event, row.stream, number)
             case rows.WaitEvent():
                 self._look_at_event(order.wait(row.t, row.stream, row.event), row.event, number)
             case rows.EventDone():
@@ -127,15 +129,17 @@ class Checker:
 
     def _touch(self, epoch: Epoch, row: rows.Launch | rows.HostAccess, number: int) -> None:
         """What one action reads and writes does not race with itself."""
-        made = [
-            Access(epoch, span, writes, number, row.name, row.at)
-            for spans, writes in ((row.reads, False), (row.writes, True))
-            for span in spans
-        ]
+        clock = self.order.clock(epoch[0])
+        made = [Access(epoch, span, False, number, row.name, row.at) for span in row.reads]
+        made += [Access(epoch, span, True, number, row.name, row.at) for span in row.writes]
         for access in made:
             storage = self._storage(access.span.storage)
-            for first in self._unordered(storage.accesses, access):
-                self.hazards.append(Hazard("race", first, access, access.span.storage, number))
+            for first in storage.accesses:
+                conflict = first.writes or access.writes
+                if conflict and clock.get(first.epoch[0], 0) < first.epoch[1] and overlap(first.span, access.span):
+                    self.hazards.append(Hazard("race", first, access, access.span.storage, number))
+            if not storage.earlier:
+                continue
             # Another storage: its spans count from its own beginning, so all of the memory is taken for touched.
             kept: list[Access] = []
             for first in storage.earlier:
@@ -148,12 +152,6 @@ class Checker:
             storage = self._storage(access.span.storage)
             storage.accesses = [kept for kept in storage.accesses if not self._hidden(kept, access)]
             storage.accesses.append(access)
-
-    def _unordered(self, accesses: Iterable[Access], access: Access) -> Iterator[Access]:
-        for first in accesses:
-            conflict = first.writes or access.writes
-            if conflict and not self.order.before(first.epoch, access.actor) and overlap(first.span, access.span):
-                yield first
 
     def _hidden(self, old: Access, new: Access) -> bool:
         """Will whatever races with ``old`` from now on race with ``new``, too?"""
@@ -203,7 +201,9 @@ class Checker:
 
     def _look_at_event(self, waited: Waited, event: int, number: int) -> None:
         if waited != "ordered":
-            self.hazards.append(Hazard("event", None, None, row=number, event=event, waited=waited))
+            known = self.order.events.get(event)
+            recorded = -1 if known is None else known.row
+            self.hazards.append(Hazard("event", None, None, row=number, event=event, waited=waited, recorded=recorded))
 
 
 def hazards_of(given: Iterable[rows.AnyRow]) -> list[Hazard]:

@@ -41,6 +41,8 @@ class _Event:
     recorded: Epoch
     """By which action of a host thread."""
     stream: int
+    row: int
+    """Where the caller says that was."""
 
 
 @dataclass(slots=True)
@@ -109,9 +111,9 @@ class Order:
         elif default is not None and stream in self.blocking.get(device, ()):
             merge(clock, self.clock(default))
 
-    def record(self, thread: int, event: int, stream: int) -> None:
+    def record(self, thread: int, event: int, stream: int, row: int = -1) -> None:
         self._reach(thread, stream)
-        self.events[event] = _Event(dict(self.clock(stream)), self.act(thread), stream)
+        self.events[event] = _Event(dict(self.clock(stream)), self.act(thread), stream, row)
 
     def wait(self, thread: int, stream: int, event: int) -> Waited:
         """The stream waits for the event; says how the record and this wait are ordered on the host."""

@@ -6,6 +6,7 @@ It says what rows mean; what orders them, and which of them are hazards, is for 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import msgspec
@@ -151,3 +152,29 @@ AnyRow = (
     | Send
     | Receive
 )
+
+
+class RowsError(ValueError):
+    """A line is no row; the message says which and why."""
+
+
+def decode(lines: Iterable[bytes | str], name: str) -> Iterator[AnyRow]:
+    """Rows from JSON, one a line; empty lines are none.
+
+    Raises:
+        RowsError: a line is not JSON, or not a row; ``name`` is the file's.
+    """
+    decoder = msgspec.json.Decoder[AnyRow](AnyRow)
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                yield decoder.decode(line)
+            except msgspec.DecodeError as error:
+                raise RowsError(
+                    f'{name}, line {number}: {error}; each line is a JSON object, its "k" says what it is'
+                ) from error
+
+
+def encode(given: Iterable[AnyRow]) -> bytes:
+    """The same as text, a line each."""
+    return b"".join(msgspec.json.encode(row) + b"\n" for row in given)
