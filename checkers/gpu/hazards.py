@@ -149,15 +149,18 @@ class Checker:
                     kept.append(first)
             storage.earlier = kept
         for access in made:
-            storage = self._storage(access.span.storage)
-            storage.accesses = [kept for kept in storage.accesses if not self._hidden(kept, access)]
-            storage.accesses.append(access)
+            accesses = self.storages[access.span.storage].accesses
+            if accesses:
+                accesses[:] = [kept for kept in accesses if not self._hidden(kept, access, clock)]
+            accesses.append(access)
 
-    def _hidden(self, old: Access, new: Access) -> bool:
-        """Will whatever races with ``old`` from now on race with ``new``, too?"""
-        if not covers(new.span, old.span) or (old.writes and not new.writes) or old.epoch == new.epoch:
+    @staticmethod
+    def _hidden(old: Access, new: Access, clock: Clock) -> bool:
+        """Will whatever races with ``old`` from now on race with ``new``, too? ``clock`` is of who does ``new``."""
+        actor, count = old.epoch
+        if clock.get(actor, 0) < count or (old.writes and not new.writes) or old.epoch == new.epoch:
             return False
-        return self.order.before(old.epoch, new.actor)
+        return old.span is new.span or covers(new.span, old.span)
 
     # Memory.
 

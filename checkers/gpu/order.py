@@ -12,6 +12,7 @@ that some of them happen to synchronize is not promised.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -49,7 +50,7 @@ class _Event:
 class Order:
     """Who knows of what. Streams that were not made known are non-blocking ones of device 0."""
 
-    clocks: dict[int, Clock] = field(default_factory=dict[int, Clock])
+    clocks: defaultdict[int, Clock] = field(default_factory=lambda: defaultdict[int, Clock](dict))
     events: dict[int, _Event] = field(default_factory=dict[int, _Event])
     tokens: dict[int, Clock] = field(default_factory=dict[int, Clock])
     devices: dict[int, set[int]] = field(default_factory=dict[int, set[int]])
@@ -58,20 +59,20 @@ class Order:
     blocking: dict[int, set[int]] = field(default_factory=dict[int, set[int]])
     """By device, the streams that its legacy one waits for, and that wait for it."""
     device_of: dict[int, int] = field(default_factory=dict[int, int])
+    _linked: dict[int, list[int]] = field(default_factory=dict[int, list[int]])
+    """By stream, those that each of its actions waits for without being told: of a legacy one the blocking ones, of a
+    blocking one the legacy one. Others have none."""
     _merged: dict[Epoch, int] = field(default_factory=dict[Epoch, int])
     """By stream and host thread, the version of the thread's clock that the stream has already."""
     _versions: dict[int, int] = field(default_factory=dict[int, int])
     """By host thread, how often it has learnt of others."""
 
     def clock(self, actor: int) -> Clock:
-        found = self.clocks.get(actor)
-        if found is None:
-            found = self.clocks[actor] = {}
-        return found
+        return self.clocks[actor]
 
     def before(self, epoch: Epoch, actor: int) -> bool:
         """Does the action come before all that the actor will do next?"""
-        return self.clock(actor).get(epoch[0], 0) >= epoch[1]
+        return self.clocks[actor].get(epoch[0], 0) >= epoch[1]
 
     def new_stream(self, stream: int, device: int, kind: StreamKind) -> None:
         self.device_of[stream] = device
@@ -80,36 +81,38 @@ class Order:
             self.legacy[device] = stream
         elif kind != "non-blocking":
             self.blocking.setdefault(device, set()).add(stream)
+        default, others = self.legacy.get(device), self.blocking.get(device, set())
+        if default is not None and others:
+            self._linked[default] = sorted(others)
+            self._linked |= {other: [default] for other in others}
 
     # Actions of streams.
 
     def queue(self, thread: int, stream: int) -> Epoch:
         """The host thread queues something on the stream: what that is, and what orders it."""
-        self._reach(thread, stream)
-        clock = self.clock(stream)
+        clock = self._reach(thread, stream)
         count = clock[stream] = clock.get(stream, 0) + 1
         self.act(thread)
         return stream, count
 
-    def _reach(self, thread: int, stream: int) -> None:
-        """What the host thread knows, the stream knows from here on; and the legacy stream's share of it."""
-        mine, clock = self.clock(host(thread)), self.clock(stream)
+    def _reach(self, thread: int, stream: int) -> Clock:
+        """What the host thread knows, the stream knows from here on; and what it waits for without being told."""
+        actor = -1 - thread
+        mine, clock = self.clocks[actor], self.clocks[stream]
         version = self._versions.get(thread, 0)
         if self._merged.get((stream, thread)) == version:
-            own = mine.get(host(thread), 0)
-            if clock.get(host(thread), 0) < own:
-                clock[host(thread)] = own
+            # Only the thread's own actions can be new.
+            own = mine.get(actor, 0)
+            if clock.get(actor, 0) < own:
+                clock[actor] = own
         else:
             merge(clock, mine)
             self._merged[stream, thread] = version
-        device = self.device_of.setdefault(stream, 0)
-        self.devices.setdefault(device, set()).add(stream)
-        default = self.legacy.get(device)
-        if stream == default:
-            for other in self.blocking.get(device, ()):
-                merge(clock, self.clock(other))
-        elif default is not None and stream in self.blocking.get(device, ()):
-            merge(clock, self.clock(default))
+        if stream not in self.device_of:
+            self.new_stream(stream, 0, "non-blocking")
+        for other in self._linked.get(stream, ()):
+            merge(clock, self.clocks[other])
+        return clock
 
     def record(self, thread: int, event: int, stream: int, row: int = -1) -> None:
         self._reach(thread, stream)
@@ -128,8 +131,8 @@ class Order:
 
     def act(self, thread: int) -> Epoch:
         """The host thread does something itself."""
-        actor = host(thread)
-        clock = self.clock(actor)
+        actor = -1 - thread
+        clock = self.clocks[actor]
         count = clock[actor] = clock.get(actor, 0) + 1
         return actor, count
 
