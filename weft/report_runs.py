@@ -40,9 +40,16 @@ class Run(msgspec.Struct, kw_only=True):
     disturbed: int = 0
     note: str = ""
     noise_floor: float | None = None
+    envelope_reason: str = ""
+    """Why only a bound is given; then the error of the prediction is none that the tool stands for, and not shown."""
+    bound_seconds: float | None = None
     samples: Any = None
     scale: dict[str, float] = {}
     free_locks: list[str] = []
+
+    def __post_init__(self) -> None:
+        if self.envelope_reason:
+            self.error = None
 
     @property
     def predicted_interval(self) -> tuple[float, float] | None:

@@ -88,6 +88,7 @@ def scaling_section(anchor: str, name: str, prediction: Prediction, measured: bo
         constants=constants_of(runs, axis) if runs else "",
         base=" and ".join(dict.fromkeys(label_of(base, axis, gil=False) for base in prediction.base or [])),
         notes=[
+            *(f"{label_of(run, axis)}: bound only: {run.envelope_reason}" for run in runs if run.envelope_reason),
             *(f"{label_of(run, axis)}: {run.note}" for run in runs if run.note),
             *(f"{label_of(row, axis)}: bound only, {_at_least(row)}" for row in prediction.bounds),
         ],
@@ -105,7 +106,7 @@ def _scatter(runs: list[Run]) -> Markup | None:
     pairs = [
         Pair(label_of(run, axis), run.seconds, run.measured_seconds, run.predicted_interval, run.measured_interval)
         for run in runs
-        if run.measured_seconds
+        if run.measured_seconds and not run.envelope_reason
     ]
     return scatter(pairs) if len(pairs) >= _SCATTER_FROM else None
 

@@ -115,11 +115,18 @@ def _used(run: Run) -> Cell:
     return Cell(f"{left} of {count}" if run.disturbed and 2 * left >= count else str(count or ""), float(count))
 
 
+def _believed(run: Run) -> Cell:
+    """The time, or outside the envelope what it cannot be below."""
+    if run.envelope_reason and run.bound_seconds is not None:
+        return Cell(f"at least {seconds(run.bound_seconds)}", run.bound_seconds)
+    return _time(run.seconds, run.predicted_interval)
+
+
 def validation_table(runs: list[Run]) -> Table:
     """One row a run, predicted beside measured; errors are signed."""
     columns: list[_Column] = [
         *_configuration(runs),
-        ("predicted [interval]", True, [_time(run.seconds, run.predicted_interval) for run in runs]),
+        ("predicted [interval]", True, [_believed(run) for run in runs]),
         ("measured [interval]", True, [_time(run.measured_seconds, run.measured_interval) for run in runs]),
         ("error", True, [_share(run.error, signed=True) for run in runs]),
     ]

@@ -196,7 +196,7 @@ class Checker:
         for access in [*found.earlier, *found.accesses]:
             actor, count = access.epoch
             known = max(clock.get(actor, 0) for clock in (order.clock(made.stream), order.clock(host(row.t)), waited))
-            if known < count and actor != made.stream:
+            if known < count:
                 going_on.append(access)
                 self.hazards.append(Hazard("reuse", access, None, row.storage, number))
         if made.address >= 0 and going_on:

@@ -175,6 +175,16 @@ def test_a_run_that_was_not_measured_says_why() -> None:
     assert "median of 7 comparisons" in page.words()
 
 
+def test_outside_the_envelope_a_bound_and_the_reason_stand_for_prediction_and_error() -> None:
+    values = validation()
+    outside = values["runs"][0] | {"error": -0.99, "verdict": "bound only", "bound_seconds": 0.25}
+    values["runs"][0] = outside | {"envelope_reason": "it is too fine"}
+    words = Page(Report("r").add_validation(values).html()).words()
+    assert "at least 250 ms" in words
+    assert "bound only: it is too fine" in words
+    assert "99 %" not in words
+
+
 def test_the_validation_table_has_signed_errors_and_intervals() -> None:
     run = Run(
         params={"workers": 2}, cores=2, gil=True, seconds=0.541, speedup=1.9, interval=(1.8, 2.0),
