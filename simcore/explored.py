@@ -7,8 +7,10 @@ execution means (a deadlock, a race) is for the checkers to say.
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,13 +18,16 @@ import greenlet
 
 from . import refusals
 from . import world as _world
+from .gpu import tape as _gpu
 from .interpreter import FreshInterpreter, SimulatedWorld
 from .threads import State, VirtualThread
+from .torch_threads import ImportedMeanwhile, Switcher
 from .trace import Op
 from .world import ExecutionOver, Operation, Primitive, Uncontrollable
 
 if TYPE_CHECKING:
     from .access import AccessMonitor
+    from .gpu.rows import AnyRow
 
 MAX_STEPS = 20_000
 POLLS_IN_A_ROW = 3
@@ -114,6 +119,8 @@ class Execution:
     """At the step limit: in the second half of the steps there was no progress (``Operation.productive``), and every
     thread that moved looked for something in vain."""
     refusal: str = ""
+    device_rows: list[AnyRow] = field(default_factory=list["AnyRow"])
+    """What was asked of simulated devices, and what orders the host threads that did."""
 
 
 class ExploredWorld(SimulatedWorld):
@@ -136,6 +143,8 @@ class ExploredWorld(SimulatedWorld):
         super().__init__()
         self.accesses = accesses
         """Watches accesses to shared variables; None when the program is not seen that closely."""
+        self.tape: _gpu.Tape | None = None
+        """What is asked of simulated devices; None when there are none."""
         self.strategy = strategy
         self.max_steps = max_steps
         self.seed = seed
@@ -352,6 +361,8 @@ class ExploredWorld(SimulatedWorld):
         thread.pending = None
         if self.accesses is not None:
             self.accesses.stepped(thread, operation, code, self.edges)
+        if self.tape is not None:
+            self.tape.stepped(thread.index, self.step, self.edges)
         self.schedule.append(thread.uid)
         self.times.append(thread.clock_ns)
         self.strategy.took(self, thread, operation, code)
@@ -447,10 +458,15 @@ class ExploredWorld(SimulatedWorld):
         with FreshInterpreter(main):
             self._admit(main)
             _world.active = self
+            devices = _gpu.installed
+            if devices is not None:
+                self.thread = main
+                self.tape = devices.begin(lambda: (self.thread.index, self.thread.name))
             if self.accesses is not None:
                 self.accesses.begin(self)
             try:
-                self._drive()
+                with self._torch_followed(main):
+                    self._drive()
             except ExecutionOver:
                 if self.aborted is None:  # else the signal came when a thread had just begun or was at its end
                     raise
@@ -460,6 +476,8 @@ class ExploredWorld(SimulatedWorld):
                 if self.observer is not None:
                     self.observer.ended(self)
                 stuck = [thread for thread in self.live if not thread.daemon]
+                if devices is not None:
+                    devices.end()  # what goes while threads are unwound is no part of the run
                 self.close()
                 _world.active = None
         refused = (thread.failure[0] for thread in self.threads if thread.failure is not None)
@@ -481,7 +499,17 @@ class ExploredWorld(SimulatedWorld):
             self.schedule,
             spinning=self._spinning(),
             refusal=str(reason or ""),
+            device_rows=[] if self.tape is None else self.tape.rows,
         )
+
+    def _torch_followed(self, main: VirtualThread) -> AbstractContextManager[None]:
+        """Once torch is imported (at the latest since the uncounted first execution) its state follows the threads."""
+        if "torch" not in sys.modules:
+            return ImportedMeanwhile()
+        self.thread = main
+        devices = _gpu.installed
+        changed = _nothing if devices is None else devices.thread_changed
+        return Switcher(self.seed, lambda: self.thread.uid, changed)
 
     def _drive(self) -> None:
         while self.aborted is None:
@@ -508,6 +536,10 @@ class ExploredWorld(SimulatedWorld):
 
 class Stalled(Exception):
     """Raised by the watchdog inside a thread that ran too long without an operation; ``str()`` says where."""
+
+
+def _nothing() -> None:
+    return
 
 
 def quiet_garbage() -> None:

@@ -124,24 +124,34 @@ _late = LateTakeover(_install)
 def takeover() -> Generator[None]:
     """While it lasts, the standard library's threading family means our dual primitives. Re-entrant."""
     global _installed
-    _installed += 1
-    if _installed == 1:
+    if not _installed:
         refusals.watch_calls()
         thread.default_excepthook = threading.excepthook
-        _install(early.replacements() + _replacements())
-        calendar.take_over_dates()
-        if "asyncio" not in sys.modules:
-            sys.modules[_FAST_LOOPS] = _ABSENT
-        _late.begin()
+    _installed += 1
     try:
+        if _installed == 1:
+            _begin()
         yield
     finally:
         _installed -= 1
         if not _installed:
-            _late.end()
-            if sys.modules.get(_FAST_LOOPS, sys) is _ABSENT:
-                del sys.modules[_FAST_LOOPS]
-            calendar.give_back_dates()
-            while _saved:
-                holder, name, value = _saved.pop()
-                setattr(holder, name, value)
+            _end()
+
+
+def _begin() -> None:
+    _install(early.replacements() + _replacements())
+    calendar.take_over_dates()
+    if "asyncio" not in sys.modules:
+        sys.modules[_FAST_LOOPS] = _ABSENT
+    _late.begin()
+
+
+def _end() -> None:
+    """Give everything back, also when :func:`_begin` did not come to its end."""
+    _late.end()
+    if sys.modules.get(_FAST_LOOPS, sys) is _ABSENT:
+        del sys.modules[_FAST_LOOPS]
+    calendar.give_back_dates()
+    while _saved:
+        holder, name, value = _saved.pop()
+        setattr(holder, name, value)

@@ -5,6 +5,7 @@ The command line runs this in a fresh child (weft.worker); tests and the Python 
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -21,13 +22,14 @@ from .failure_file import FAILURES, write_failure
 from .options import Options
 from .simcore.in_place import rewritten_in_place
 from .simcore.modules_used import modules_used
-from .simcore.target import check_parameters
+from .simcore.target import TargetError, check_parameters
 from .simcore.trace import Header, Trace
 from .sources import program_files
 
 if TYPE_CHECKING:
     from .simcore.opcodes import Opcodes
 
+NO_TORCH = "--gpu virtual needs torch, which is not installed here; install it with: pip install 'weft[torch]'"
 NO_ACCESSES = (
     "shared variables are not watched: data races and lost updates (R001, R002) are not looked for, and threads switch "
     "at synchronisation only"
@@ -77,7 +79,7 @@ def check(
         TargetError: the target cannot be loaded or called.
         Divergence: the program does not repeat its own steps.
     """
-    with _watched(target, options), _precisely(target, options) as precise:
+    with _devices(options), _watched(target, options), _precisely(target, options) as precise:
         return _check(target, parameters, options, argv, progress, precise)
 
 
@@ -197,6 +199,24 @@ def _watched(target: Runnable, options: Options) -> Generator[None]:
         yield
 
 
+@contextmanager
+def _devices(options: Options) -> Generator[None]:
+    """Simulate torch's devices, if that was asked for.
+
+    Raises:
+        TargetError: torch is not installed.
+    """
+    if options.gpu == "none":
+        yield
+        return
+    if importlib.util.find_spec("torch") is None:
+        raise TargetError(NO_TORCH)
+    from .simcore.gpu.torch_cuda import virtual_gpus
+
+    with virtual_gpus(options.gpus):
+        yield
+
+
 def _precisely(target: Runnable, options: Options) -> AbstractContextManager[Opcodes | None]:
     if not options.precise:
         return nullcontext()
@@ -278,7 +298,7 @@ def replay(target: Runnable, failure: Mapping[str, Any], *, pdb: bool = False) -
     parameters = dict(failure["parameters"])
     started = perf_counter()
     header = Header(target.text, "explored", __version__, parameters, options.seed)
-    with _watched(target, options), _precisely(target, options):
+    with _devices(options), _watched(target, options), _precisely(target, options):
         recorded = record(
             lambda: target.run(parameters),
             tuple(failure["schedule"]),

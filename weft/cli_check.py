@@ -95,6 +95,21 @@ def names(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) ->
 )
 @click.option("--precise", is_flag=True, help="Watch exec'd and async code, too, each instruction (Python 3.12+).")
 @click.option(
+    "--gpu",
+    type=click.Choice(["none", "virtual"]),
+    default="none",
+    show_default=True,
+    help="virtual: simulate torch's CUDA devices, and check streams.",
+)
+@click.option(
+    "--gpus",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="How many devices --gpu virtual has.",
+)
+@click.option(
     "--config", type=click.Path(dir_okay=False), metavar="FILE", help="Read [tool.weft] here, not in pyproject.toml."
 )
 @click.option(

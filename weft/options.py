@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 STRATEGIES = ("dpor", "random", "pct", "pos", "once")
 """As ``checkers.exploration.explore`` has them (tests/weft/test_options.py)."""
 
+GPUS = ("none", "virtual")
+GPUS_MAX = 64
+"""Devices of one process: more than any machine has."""
+
 
 def _cache() -> Path | None:
     """Where rewritten code is kept, per user; None where there is no home."""
@@ -48,6 +52,10 @@ class Options:
     """Modules and packages to see accesses of besides the program's own."""
     precise: bool = False
     """See the accesses of the program's code that was not rewritten, too, instruction by instruction."""
+    gpu: str = "none"
+    """``virtual``: torch's ``cuda`` devices are simulated, and what the program does with them is checked."""
+    gpus: int = 1
+    """How many devices there are then."""
 
     def __post_init__(self) -> None:
         if self.precise:
@@ -57,6 +65,10 @@ class Options:
                 raise ValueError(opcodes.REFUSAL)
             if not self.races:
                 raise ValueError(opcodes.NOTHING_TO_SEE)
+        if self.gpu not in GPUS:
+            raise ValueError(f"gpu is {self.gpu!r}; it must be one of {', '.join(GPUS)}")
+        if not 1 <= self.gpus <= GPUS_MAX:
+            raise ValueError(f"gpus is {self.gpus}; it must be from 1 to {GPUS_MAX}")
         if self.strategy not in STRATEGIES:
             raise ValueError(f"strategy is {self.strategy!r}; it must be one of {', '.join(STRATEGIES)}")
         if self.seed < 0:

@@ -38,6 +38,7 @@ from ...simcore.world import Primitive
 from .. import deadlock, failure, shared
 from .. import partial as partial_deadlock
 from ..finding import Finding
+from ..gpu import findings as gpu
 from .dpor import OptimalDpor
 from .racing import Consequences, Heard, left_behind, place
 from .replay import Replay
@@ -54,6 +55,8 @@ _SAMPLES = 50
 _RECORDINGS_MAX = 50
 _COLLECT_EVERY = 200
 _RESTARTS_MAX = 3
+_ON_DEVICES = "devices"
+"""Begins the signature of an execution that shows a hazard on a device."""
 _PROMOTIONS_MAX = 40
 """How often an exploration starts over because accesses turned out to be unordered; each time knows more of them."""
 
@@ -435,6 +438,10 @@ def _explore(
             if signature is not None:
                 _remember(result, signature, execution, frozenset() if monitor is None else monitor.visible)
                 first_finding = first_finding if first_finding[0] else (result.executions, result.steps)
+            for finding in gpu.find(execution.device_rows) if execution.device_rows else ():
+                visible = frozenset[str]() if monitor is None else monitor.visible
+                _remember(result, (_ON_DEVICES, finding.fingerprint, finding.certainty), execution, visible)
+                first_finding = first_finding if first_finding[0] else (result.executions, result.steps)
             if consequences is not None and monitor is not None:
                 left = partial(left_behind, watch.modules(), heard)
                 for stale in consequences.ended(monitor, execution, _indices(execution), left):
@@ -605,6 +612,8 @@ def record(
         cycles = deadlock.find(trace, all_stuck=False)
         findings += cycles or ([failure.livelock(trace, execution.steps)] if execution.spinning else [])
     findings += failure.find(trace)
+    if execution.device_rows:
+        findings += gpu.find(execution.device_rows)
     return Recorded(trace, findings, recorder.labels, execution)
 
 
@@ -678,7 +687,10 @@ def record_problems(
                 f"a schedule that ended in {problem.outcome.value} ended in {recorded.execution.outcome.value} when "
                 "repeated: the program depends on something outside it (real clock, environment, order by id or hash)"
             )
-        for finding in shared.find(recorded.trace, problem.signature) or recorded.findings:
+        found = shared.find(recorded.trace, problem.signature) or recorded.findings
+        if problem.signature[0] == _ON_DEVICES:
+            found = [finding for finding in found if finding.fingerprint == problem.signature[1]]
+        for finding in found:
             seen = exploration.seen.get(problem.signature, 1)
             known = rows.get(finding.fingerprint)
             if known is None:

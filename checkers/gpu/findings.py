@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ...simcore.gpu import rows
 from ..finding import Finding, Related, Step, fingerprint
-from . import rows
 from .hazards import Access, Hazard, hazards_of
 
 STEPS_MAX = 20
@@ -39,6 +39,8 @@ class _Names:
     """What a user calls streams, threads and storages."""
 
     streams: dict[int, str] = field(default_factory=dict[int, str])
+    made: dict[int, rows.NewStream] = field(default_factory=dict[int, rows.NewStream])
+    threads: dict[int, str] = field(default_factory=dict[int, str])
     storages: dict[int, rows.Alloc] = field(default_factory=dict[int, rows.Alloc])
 
     @classmethod
@@ -49,7 +51,10 @@ class _Names:
                 default = "the default stream" if row.kind == "legacy" else f"stream {row.stream}"
                 if row.kind == "legacy" and row.device:
                     default += f" of cuda:{row.device}"
-                names.streams[row.stream] = row.name or default
+                names.made[row.stream] = row
+                names.streams[row.stream] = f"stream {row.name}" if row.name else default
+            elif isinstance(row, rows.NewThread):
+                names.threads[row.t] = row.name
             elif isinstance(row, rows.Alloc):
                 names.storages[row.storage] = row
         return names
@@ -57,7 +62,17 @@ class _Names:
     def actor(self, actor: int) -> str:
         if actor >= 0:
             return self.streams.get(actor, f"stream {actor}")
-        return "the host" if actor == -1 else f"host thread {-1 - actor}"
+        thread = -1 - actor
+        return self.threads.get(thread) or ("the host" if thread == 0 else f"host thread {thread}")
+
+    def code(self, actor: int) -> str:
+        """A stream as it stands in a program."""
+        made = self.made.get(actor)
+        if made is None:
+            return "that stream"
+        if made.kind == "legacy":
+            return f"torch.cuda.default_stream({made.device or ''})"
+        return made.name.partition(" ")[0] or f"stream_{actor}"
 
     def storage(self, number: int) -> str:
         made = self.storages.get(number)
@@ -98,8 +113,10 @@ def _race(given: Sequence[rows.AnyRow], names: _Names, hazard: Hazard) -> Findin
 def _reuse(given: Sequence[rows.AnyRow], names: _Names, hazard: Hazard) -> Finding:
     first, second = hazard.first, hazard.second
     assert first is not None
-    what, stream, home = names.storage(hazard.storage), names.actor(first.actor), names.stream_of(hazard.storage)
-    message = f"{_did(names, first)} {what}, which is freed while that may still go on; its memory goes back to {home}"
+    what, owner = names.storage(hazard.storage), names.stream_of(hazard.storage)
+    message = f"{_did(names, first)} {what}, which is freed while that may still go on; its memory goes back to {owner}"
+    made = names.storages.get(hazard.storage)
+    stream, home = names.code(first.actor), names.code(-1 if made is None else made.stream)
     related = [_place(names, first), *_made(names, hazard.storage)]
     if second is None:
         related.append(Related(f"{what} is freed", given[hazard.row].at))
@@ -112,7 +129,7 @@ def _reuse(given: Sequence[rows.AnyRow], names: _Names, hazard: Hazard) -> Findi
         certainty="latent" if second is None else "confirmed",
         message=message,
         steps=_steps(given, names, first, second),
-        suggestion=f"{what}.record_stream({stream}) after it is used there, or let {home} wait for {stream} before it goes",
+        suggestion=f"{what}.record_stream({stream}) after it is used there, or {home}.wait_stream({stream}) before it goes",
         related=related,
         fingerprint=fingerprint("G002", what, first.name, "" if second is None else second.name),
     )
@@ -149,14 +166,16 @@ def _did(names: _Names, access: Access) -> str:
 
 
 def _order(names: _Names, first: Access, second: Access) -> str:
-    one, other = names.actor(first.actor), names.actor(second.actor)
+    one, other = names.code(first.actor), names.code(second.actor)
     before = f" before {second.at}" if second.at else ""
     if first.actor >= 0 and second.actor >= 0:
-        return f"let {other} wait_stream({one}){before}, or wait for an event recorded after the first"
+        return f"{other}.wait_stream({one}){before}, or wait for an event recorded after the first"
     if first.actor >= 0:
-        return f"synchronize {one}, or an event recorded there after the first,{before}"
+        return f"{one}.synchronize(), or event.synchronize() for an event recorded there after the first,{before}"
     if second.actor >= 0:
-        return f"let {one} be done{before}: a lock or a queue between the threads, before the launch"
+        return (
+            f"let {names.actor(first.actor)} be done{before}: a lock or a queue between the threads, before the launch"
+        )
     return f"order the two threads{before}: a lock, a queue, a join"
 
 

@@ -14,9 +14,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from . import rows
+from ...simcore.gpu import rows
+from ...simcore.gpu.rows import Span
 from .order import Clock, Epoch, Order, Waited, host, merge
-from .rows import Span
 from .spans import covers, overlap
 
 Kind = Literal["race", "reuse", "event"]
@@ -113,6 +113,8 @@ class Checker:
                 order.send(row.t, row.token)
             case rows.Receive():
                 order.receive(row.t, row.token)
+            case rows.NewThread():
+                pass
 
     def feed_all(self, given: Iterable[rows.AnyRow]) -> list[Hazard]:
         for row in given:
@@ -192,10 +194,11 @@ class Checker:
         waited: Clock = {}
         for stream in found.recorded:
             merge(waited, order.clock(stream))
+        clocks = (order.foreseen(made.stream), order.clock(host(row.t)), waited)
         going_on: list[Access] = []
         for access in [*found.earlier, *found.accesses]:
             actor, count = access.epoch
-            known = max(clock.get(actor, 0) for clock in (order.clock(made.stream), order.clock(host(row.t)), waited))
+            known = max(clock.get(actor, 0) for clock in clocks)
             if known < count:
                 going_on.append(access)
                 self.hazards.append(Hazard("reuse", access, None, row.storage, number))

@@ -16,7 +16,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .rows import StreamKind
+from ...simcore.gpu.rows import StreamKind
 
 Epoch = tuple[int, int]
 """An actor (a stream's number, or ``-1 - thread`` for a host thread) and the number of its action."""
@@ -92,8 +92,22 @@ class Order:
         """The host thread queues something on the stream: what that is, and what orders it."""
         clock = self._reach(thread, stream)
         count = clock[stream] = clock.get(stream, 0) + 1
+        self._hold_others_up(stream)
         self.act(thread)
         return stream, count
+
+    def _hold_others_up(self, stream: int) -> None:
+        """After an action on a legacy stream "all blocking streams wait on" it, whether they are given work or not."""
+        if stream in self._linked and self.legacy.get(self.device_of[stream]) == stream:
+            for other in self._linked[stream]:
+                merge(self.clocks[other], self.clocks[stream])
+
+    def foreseen(self, stream: int) -> Clock:
+        """What the stream will know when it does something next, whoever asks it to."""
+        clock = dict(self.clocks[stream])
+        for other in self._linked.get(stream, ()):
+            merge(clock, self.clocks[other])
+        return clock
 
     def _reach(self, thread: int, stream: int) -> Clock:
         """What the host thread knows, the stream knows from here on; and what it waits for without being told."""
@@ -116,15 +130,17 @@ class Order:
 
     def record(self, thread: int, event: int, stream: int, row: int = -1) -> None:
         self._reach(thread, stream)
+        self._hold_others_up(stream)
         self.events[event] = _Event(dict(self.clock(stream)), self.act(thread), stream, row)
 
     def wait(self, thread: int, stream: int, event: int) -> Waited:
         """The stream waits for the event; says how the record and this wait are ordered on the host."""
-        self._reach(thread, stream)
         found = self.events.get(event)
         if found is None:
             return "never recorded"
+        self._reach(thread, stream)
         merge(self.clock(stream), found.clock)
+        self._hold_others_up(stream)
         return "ordered" if self.before(found.recorded, host(thread)) else "unordered"
 
     # Actions of host threads.

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import product
 from math import gcd
 
-from .rows import Span
+from ...simcore.gpu.rows import Span
 
 ELEMENTS_MAX = 1 << 20
 """Views with more elements than this in the smaller one are taken to overlap when their hulls do."""

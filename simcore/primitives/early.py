@@ -78,15 +78,22 @@ def _holders(module: types.ModuleType) -> list[_Row]:
     for name, value in [*vars(module).items()]:
         if type(value) in _LOCKS:
             found.append((module, name, value))
-        elif isinstance(value, _COMPOSED) and not isinstance(value, Primitive):
+        # By type(): isinstance() asks the object for its __class__, and libraries have objects that warn when asked.
+        elif issubclass(type(value), _COMPOSED) and not issubclass(type(value), Primitive):
             found += _parts(value)
-        elif isinstance(value, type) and value.__module__ == module.__name__:
-            for inner, item in [*vars(value).items()]:
-                if type(item) in _LOCKS:
-                    found.append((value, inner, item))
-                elif type(item) is _CACHED and hasattr(item, "lock"):  # until 3.11
-                    inner_lock: Any = item.lock
-                    found.append((item, "lock", inner_lock))
+        elif issubclass(type(value), type):
+            found += _class_variables(value, module.__name__)
+    return found
+
+
+def _class_variables(owner: type[Any], module: str) -> list[_Row]:
+    found: list[_Row] = []
+    for name, item in [*vars(owner).items()] if owner.__module__ == module else ():
+        if type(item) in _LOCKS:
+            found.append((owner, name, item))
+        elif type(item) is _CACHED and hasattr(item, "lock"):  # until 3.11
+            inner_lock: Any = item.lock
+            found.append((item, "lock", inner_lock))
     return found
 
 

@@ -295,3 +295,37 @@ def test_an_early_lock_is_named_after_its_variable(early: types.ModuleType) -> N
         found: list[Any] = [early.a, early.Box.guard, vars(logging)["_lock"]]
         names += [one.given_name() for one in found]
     assert names == ["imported_early.a", "imported_early.Box.guard", "logging._lock"]
+
+
+def test_a_takeover_that_fails_half_way_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = names()
+
+    def broken() -> None:
+        raise RuntimeError("the dates cannot be taken over")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(room.calendar, "take_over_dates", broken)
+        with pytest.raises(RuntimeError, match="dates"), takeover():
+            pytest.fail("the takeover is not complete")
+    assert names() == before
+    with takeover():
+        assert threading.Lock is lock.Lock, "the next one takes over again"
+    assert names() == before
+
+
+class Grumbling:
+    """A variable of a library that does not like to be asked what it is."""
+
+    @property
+    def __class__(self) -> Any:
+        raise AttributeError("deprecated")
+
+
+def test_modules_with_variables_that_mind_being_looked_at_are_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("grumbling_library")
+    module.__dict__.update(old=Grumbling(), kept=threading.Lock())
+    monkeypatch.setitem(sys.modules, "grumbling_library", module)
+    kept: Any = module.__dict__["kept"]
+    with takeover():
+        assert isinstance(module.__dict__["kept"], lock.Lock), "its lock was found all the same"
+    assert module.__dict__["kept"] is kept

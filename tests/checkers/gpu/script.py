@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
-from weft.checkers.gpu import rows
 from weft.checkers.gpu.hazards import Hazard, hazards_of
-from weft.checkers.gpu.rows import Span
+from weft.simcore.gpu import rows
+from weft.simcore.gpu.rows import Span
 
 DEFAULT, S1, S2, S3 = 0, 1, 2, 3
 BYTES = 64

@@ -9,9 +9,9 @@ from typing import Any
 import networkx
 import pytest
 
-from weft.checkers.gpu import rows
 from weft.checkers.gpu.hazards import hazards_of
-from weft.checkers.gpu.rows import Span
+from weft.simcore.gpu import rows
+from weft.simcore.gpu.rows import Span
 
 Node = tuple[str, int]
 LEGACY, BLOCKING, OTHERS = 0, (1, 2), (3, 4)
@@ -80,7 +80,10 @@ class Promises:
             others = [self.last.get(("stream", stream)) for stream in BLOCKING]
         elif row.stream in BLOCKING:
             others = [self.last.get(("stream", LEGACY))]
-        return self.on(line, ("device", number), issued, *others, *after)
+        taken = self.on(line, ("device", number), issued, *others, *after)
+        for stream in BLOCKING if row.stream == LEGACY else ():
+            self.on(("stream", stream), (f"held up {stream}", number), taken)
+        return taken
 
     def add(self, number: int, row: Any) -> None:
         thread: Node = ("thread", row.t)
@@ -91,7 +94,8 @@ class Promises:
             case rows.RecordEvent():
                 self.recorded[row.event] = self.queued(number, row)
             case rows.WaitEvent():
-                self.queued(number, row, self.recorded.get(row.event))
+                if row.event in self.recorded:
+                    self.queued(number, row, self.recorded[row.event])
             case rows.HostAccess():
                 self.on(thread, mark)
             case rows.EventDone():

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from weft.checkers.finding import Finding
-from weft.checkers.gpu import rows
 from weft.checkers.gpu.findings import STEPS_MAX, find
+from weft.simcore.gpu import rows
 
 from .script import DEFAULT, S1, S2, Script
 
@@ -25,7 +25,7 @@ def test_a_race_of_two_streams() -> None:
         "op (prog.py:2) on the default stream writes x, and op (prog.py:3) on stream 1 reads the same bytes of it, with "
         "nothing between them that orders the two"
     )
-    assert found.suggestion.startswith("let stream 1 wait_stream(the default stream) before prog.py:3")
+    assert found.suggestion.startswith("stream_1.wait_stream(torch.cuda.default_stream()) before prog.py:3")
     assert [(related.text, related.at) for related in found.related] == [
         ("op on the default stream", "prog.py:2"),
         ("op on stream 1", "prog.py:3"),
@@ -59,7 +59,7 @@ def test_a_host_buffer_is_told_to_be_synchronized() -> None:
     run.host(reads=host)
     found = only(run)
     assert "op (prog.py:3) on stream 1 writes x, and host (prog.py:4) of the host reads the same bytes" in found.message
-    assert found.suggestion.startswith("synchronize stream 1, or an event recorded there")
+    assert found.suggestion.startswith("stream_1.synchronize(), or event.synchronize() for an event recorded there")
 
 
 def test_host_threads_are_told_to_hand_over() -> None:
@@ -83,7 +83,7 @@ def test_a_latent_reuse_says_where_it_is_freed_and_how_to_keep_it() -> None:
     found = only(run)
     assert (found.rule, found.certainty) == ("G002", "latent")
     assert "its memory goes back to the default stream" in found.message
-    assert found.suggestion.startswith("x.record_stream(stream 1)")
+    assert found.suggestion.startswith("x.record_stream(stream_1)")
     assert found.related[-1].at == "prog.py:3"
 
 
@@ -131,7 +131,7 @@ def test_names_that_the_program_gave_are_used() -> None:
     x = run.tensor()
     run.op(9, writes=x)
     run.op(10, reads=x)
-    assert "on copies writes x" in only(run).message
+    assert "on stream copies writes x" in only(run).message
     assert "on the default stream of cuda:1 reads" in only(run).message
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from weft.checkers.gpu import rows
 from weft.checkers.gpu.hazards import Checker
-from weft.checkers.gpu.rows import Span
+from weft.simcore.gpu import rows
+from weft.simcore.gpu.rows import Span
 
 from .script import BYTES, DEFAULT, S1, S2, S3, Script
 
@@ -493,3 +493,45 @@ def test_a_thousand_operations_in_order_leave_one_access() -> None:
     checker.feed_all(run.rows)
     assert checker.hazards == []
     assert len(checker.storages[x.storage].accesses) <= 2
+
+
+def blocking() -> Script:
+    """Stream 9 is a blocking one: the default stream and it wait for each other."""
+    run = Script()
+    run.add(rows.NewStream, stream=9, kind="blocking")
+    return run
+
+
+def test_memory_of_the_default_stream_is_not_used_again_before_a_blocking_stream_is_done() -> None:
+    run = blocking()
+    x = run.tensor(DEFAULT)
+    run.op(9, reads=x)
+    run.free(x)
+    assert run.kinds() == []
+
+
+def test_memory_of_a_blocking_stream_is_not_used_again_before_the_default_stream_is_done() -> None:
+    run = blocking()
+    x = run.tensor(9)
+    run.op(DEFAULT, reads=x)
+    run.free(x)
+    assert run.kinds() == []
+
+
+def test_a_blocking_stream_that_is_done_has_waited_for_the_default_stream() -> None:
+    run = blocking()
+    host = run.buffer()
+    run.op(DEFAULT, writes=host)
+    run.synchronize(9)
+    run.host(reads=host)
+    assert run.kinds() == []
+
+
+def test_the_default_stream_does_not_wait_for_what_a_blocking_stream_is_given_later() -> None:
+    run = blocking()
+    host = run.buffer()
+    run.op(DEFAULT)
+    run.op(9, writes=host)
+    run.record(1, S1)
+    run.host(reads=host)
+    assert run.kinds() == ["race"]

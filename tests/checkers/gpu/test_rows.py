@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from weft.checkers.gpu.rows import Alloc, Launch, RowsError, Span, decode, encode
+from weft.simcore.gpu.rows import Alloc, Launch, RowsError, Span, decode, encode
 
 from .script import S1, Script
 

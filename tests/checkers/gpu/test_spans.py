@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weft.checkers.gpu.rows import Span
 from weft.checkers.gpu.spans import covers, overlap
+from weft.simcore.gpu.rows import Span
 
 
 def touched(span: Span) -> set[int]:

@@ -37,6 +37,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, tag_field="k", omit_default
     at: str = ""
 
 
+class NewThread(Row, frozen=True, kw_only=True, tag="thread"):
+    """Host thread ``t`` does something for the first time."""
+
+    name: str
+
+
 class NewStream(Row, frozen=True, kw_only=True, tag="stream"):
     """A stream is used for the first time."""
 
@@ -138,7 +144,8 @@ class Receive(Row, frozen=True, kw_only=True, tag="recv"):
 
 
 AnyRow = (
-    NewStream
+    NewThread
+    | NewStream
     | Launch
     | HostAccess
     | RecordEvent

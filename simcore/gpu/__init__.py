@@ -1,0 +1,1 @@
+"""Devices in simulation: streams, events, memory, and torch code that runs on them without one."""
