@@ -112,15 +112,36 @@ _REPORTED = (
         "Do not lower the priority of a thread while it may hold a lock that important threads want; keep such sections "
         "short.",
     ),
+    Rule(
+        "G001",
+        "gpu-race",
+        "Two streams, or a stream and the host, touch the same bytes, one of them writes, and nothing orders the two: no "
+        "event, no wait, no synchronization. On a device the result depends on which is faster.",
+        "Let the second stream wait for the first (second.wait_stream(first), or an event), or synchronize before the host "
+        "reads what a copy with non_blocking=True brings.",
+    ),
+    Rule(
+        "G002",
+        "gpu-use-after-free",
+        "A tensor is gone while a stream other than the one it was made on may still use it. The allocator gives its memory "
+        "to the next tensor of its own stream without waiting: latent as long as nothing lives there, confirmed when "
+        "something was seen to.",
+        "Call tensor.record_stream(stream) for each other stream that uses it, or let its own stream wait for that one "
+        "before the last reference goes.",
+    ),
+    Rule(
+        "G005",
+        "unordered-event",
+        "A wait for an event that was never recorded waits for nothing. One that another thread records, with nothing that "
+        "orders the record before the wait, may do so in the next run.",
+        "Record the event first, then hand it over: through a queue, or by a lock and a flag.",
+    ),
 )
 
 _PLANNED = (
     ("H001", "not-linearizable", "No order of the calls explains the values they returned."),
-    ("G001", "gpu-race", "Two streams touch the same memory unordered."),
-    ("G002", "gpu-use-after-free", "The allocator reuses memory another stream still works on."),
     ("G003", "gpu-deadlock", "Streams, or the host and a stream, wait for each other."),
     ("G004", "collective-order", "Ranks call collectives in different orders or with different shapes."),
-    ("G005", "unordered-event", "Record and wait of one event are not ordered."),
 )
 
 RULES: dict[str, Rule] = {

@@ -458,27 +458,10 @@ class ExploredWorld(SimulatedWorld):
         with FreshInterpreter(main):
             self._admit(main)
             _world.active = self
-            devices = _gpu.installed
-            if devices is not None:
-                self.thread = main
-                self.tape = devices.begin(lambda: (self.thread.index, self.thread.name))
-            if self.accesses is not None:
-                self.accesses.begin(self)
             try:
                 with self._torch_followed(main):
-                    self._drive()
-            except ExecutionOver:
-                if self.aborted is None:  # else the signal came when a thread had just begun or was at its end
-                    raise
+                    stuck = self._whole(main)
             finally:
-                if self.accesses is not None:
-                    self.accesses.end()
-                if self.observer is not None:
-                    self.observer.ended(self)
-                stuck = [thread for thread in self.live if not thread.daemon]
-                if devices is not None:
-                    devices.end()  # what goes while threads are unwound is no part of the run
-                self.close()
                 _world.active = None
         refused = (thread.failure[0] for thread in self.threads if thread.failure is not None)
         reason = refusals.refusal or self.aborted or next((e for e in refused if isinstance(e, Uncontrollable)), None)
@@ -501,6 +484,31 @@ class ExploredWorld(SimulatedWorld):
             refusal=str(reason or ""),
             device_rows=[] if self.tape is None else self.tape.rows,
         )
+
+    def _whole(self, main: VirtualThread) -> list[VirtualThread]:
+        """From the first step until all threads are unwound; returns those that were stuck."""
+        devices = _gpu.installed
+        try:
+            if devices is not None:
+                self.thread = main
+                self.tape = devices.begin(lambda: (self.thread.index, self.thread.name))
+            if self.accesses is not None:
+                self.accesses.begin(self)
+            try:
+                self._drive()
+            except ExecutionOver:
+                if self.aborted is None:  # else the signal came when a thread had just begun or was at its end
+                    raise
+            finally:
+                if self.accesses is not None:
+                    self.accesses.end()
+                if self.observer is not None:
+                    self.observer.ended(self)
+            return [thread for thread in self.live if not thread.daemon]
+        finally:
+            if devices is not None:
+                devices.end()  # what goes while threads are unwound is no part of the run
+            self.close()
 
     def _torch_followed(self, main: VirtualThread) -> AbstractContextManager[None]:
         """Once torch is imported (at the latest since the uncounted first execution) its state follows the threads."""

@@ -137,7 +137,7 @@ def find_paths(
             if id(value) in missing:
                 missing.discard(id(value))
                 found[id(value)] = path
-            if isinstance(value, _ATOMS) or id(value) in seen or depth >= _DEPTH_MAX:
+            if issubclass(type(value), _ATOMS) or id(value) in seen or depth >= _DEPTH_MAX:
                 continue
             seen.add(id(value))
             todo.extend((inner, step, depth + 1) for inner, step in _parts(value, path, own))

@@ -77,7 +77,7 @@ def _walk(roots: Iterable[object], wanted: set[int], seen: set[int], pruned: fro
             seen.add(key)
             if key in wanted:
                 found.add(key)
-            if isinstance(thing, threading.Thread):
+            if issubclass(type(thing), threading.Thread):
                 level_after += [value for name, value in vars(thing).items() if name not in _GIVEN]
             elif not _ends_here(thing):
                 following.append(thing)
@@ -92,6 +92,6 @@ def _own(thread: threading.Thread | None) -> list[object]:
 
 def _ends_here(thing: object) -> bool:
     """Threads, worlds, frames of others, and our own modules: what lies behind them is not the program's to reach."""
-    if isinstance(thing, VirtualThread | World | FrameType | greenlet.greenlet | Operation):
+    if issubclass(type(thing), (VirtualThread, World, FrameType, greenlet.greenlet, Operation)):
         return True
-    return isinstance(thing, ModuleType) and f"{thing.__name__}.".startswith(_OURS)
+    return issubclass(type(thing), ModuleType) and f"{getattr(thing, '__name__', '')}.".startswith(_OURS)

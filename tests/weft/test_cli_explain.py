@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import re
 
 import pytest
@@ -13,6 +14,13 @@ from weft.explained import changes, command, cured, example, explain
 from .conftest import Done, Weft, slowly
 
 REPORTED = [rule.id for rule in RULES.values() if rule.since != "planned"]
+WITHOUT_TORCH = importlib.util.find_spec("torch") is None
+
+
+def run_here(rule: str) -> None:
+    """Skip what cannot be run where torch is not installed (the test extra has it for Python 3.11)."""
+    if rule.startswith("G") and WITHOUT_TORCH:
+        pytest.skip("torch is in the test extra for Python 3.11 only")
 
 
 def rules_of(done: Done) -> set[str]:
@@ -29,6 +37,7 @@ def run(weft: Weft, program: str) -> Done:
 
 @pytest.mark.parametrize("rule", [*REPORTED[:2], *slowly(*REPORTED[2:])])
 def test_the_example_has_exactly_this_bug(weft: Weft, rule: str) -> None:
+    run_here(rule)
     done = run(weft, example(rule))
     assert rules_of(done) == {rule}
     assert done.code == (1 if command(example(rule))[1] == "check" else 0), "predict observes; it is no verdict"
@@ -36,6 +45,7 @@ def test_the_example_has_exactly_this_bug(weft: Weft, rule: str) -> None:
 
 @pytest.mark.parametrize("rule", [*REPORTED[:2], *slowly(*REPORTED[2:])])
 def test_the_cure_is_clean(weft: Weft, rule: str) -> None:
+    run_here(rule)
     done = run(weft, cured(rule))
     assert (done.code, rules_of(done)) == (0, set())
     if command(cured(rule))[1] == "check":
@@ -97,8 +107,8 @@ def test_explain_lists_the_rules(weft: Weft) -> None:
         (["zebra"], "weft: no rule 'zebra'; `weft explain` lists them\n"),
         (["--example"], "weft: --example of which rule? write e.g. weft explain R002 --example\n"),
         (
-            ["G001", "--cured"],
-            "weft: G001 is reserved: this version does not look for it, so there is no program to show\n",
+            ["G003", "--cured"],
+            "weft: G003 is reserved: this version does not look for it, so there is no program to show\n",
         ),
     ],
 )
