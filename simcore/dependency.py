@@ -86,6 +86,8 @@ class Access(IntEnum):
     CHANNEL_WATCHED = auto()
     CHANNEL_WATCH = auto()
     CHANNEL_SELECT = auto()
+    DEVICE_GIVE = auto()
+    DEVICE_LOOK = auto()
 
 
 # Two clears of an event leave the same state in either order, but a wait that could come before one of them may not
@@ -143,6 +145,7 @@ WHOLE_WRITE     WHOLE_WRITE
 CHANNEL_USE     CHANNEL_USE CHANNEL_FAILED
 CHANNEL_WATCHED CHANNEL_WATCHED CHANNEL_WATCH CHANNEL_SELECT
 CHANNEL_CHANGED CHANNEL_WATCH
+DEVICE_LOOK     DEVICE_LOOK DEVICE_GIVE
 """
 
 

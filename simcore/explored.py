@@ -19,6 +19,7 @@ import greenlet
 from . import refusals
 from . import world as _world
 from .gpu import tape as _gpu
+from .gpu.sharing import Sharing
 from .interpreter import FreshInterpreter, SimulatedWorld
 from .threads import State, VirtualThread
 from .torch_threads import ImportedMeanwhile, Switcher
@@ -488,18 +489,23 @@ class ExploredWorld(SimulatedWorld):
     def _whole(self, main: VirtualThread) -> list[VirtualThread]:
         """From the first step until all threads are unwound; returns those that were stuck."""
         devices = _gpu.installed
+        sharing: Sharing | None = None
         try:
             if devices is not None:
                 self.thread = main
                 self.tape = devices.begin(lambda: (self.thread.index, self.thread.name))
             if self.accesses is not None:
                 self.accesses.begin(self)
+            if self.accesses is not None and self.tape is not None:
+                sharing = self.tape.touched = Sharing(self, self.tape)
             try:
                 self._drive()
             except ExecutionOver:
                 if self.aborted is None:  # else the signal came when a thread had just begun or was at its end
                     raise
             finally:
+                if sharing is not None:
+                    sharing.finish()
                 if self.accesses is not None:
                     self.accesses.end()
                 if self.observer is not None:

@@ -78,7 +78,8 @@ def _walk(roots: Iterable[object], wanted: set[int], seen: set[int], pruned: fro
             if key in wanted:
                 found.add(key)
             if issubclass(type(thing), threading.Thread):
-                level_after += [value for name, value in vars(thing).items() if name not in _GIVEN]
+                mine: dict[str, Any] = thing.__dict__  # pyright: ignore[reportAttributeAccessIssue]
+                level_after += [value for name, value in mine.items() if name not in _GIVEN]
             elif not _ends_here(thing):
                 following.append(thing)
         level = level_after + gc.get_referents(*following)

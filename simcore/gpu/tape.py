@@ -100,6 +100,8 @@ class Tape:
     def __init__(self, devices: int, thread: Callable[[], tuple[int, str]], *, capacity: int = CAPACITY) -> None:
         self.rows: list[rows.AnyRow] = []
         self.memories = [Memory(capacity) for _ in range(devices)]
+        self.touched: Callable[[Stream, bool], None] | None = None
+        """Told before a stream is used: which, and whether what it has to do counts (else something is added to it)."""
         self._thread = thread
         self._threads: set[int] = set()
         self._streams: dict[Stream, int] = {}
@@ -109,6 +111,16 @@ class Tape:
         self._movers: list[int] = []
         self._captures: dict[int, Capture] = {}
         """By host thread, the graph it captures."""
+
+    @property
+    def streams(self) -> int:
+        """How many there are."""
+        return len(self._streams)
+
+    def touch(self, stream: Stream, *, look: bool = False) -> None:
+        """The host thread is about to use a stream: the place where another thread may come first."""
+        if self.touched is not None:
+            self.touched(stream, look)
 
     # Who and where.
 

@@ -60,7 +60,9 @@ def _set_device(device: Any) -> None:
 def _synchronize(device: Any = None) -> None:
     machine = Current.machine
     number = device_index(device)
-    machine.tape.stream(machine.current_stream(number))
+    current = machine.current_stream(number)
+    machine.tape.touch(current, look=True)
+    machine.tape.stream(current)
     machine.tape.device_done(number)
 
 

@@ -32,6 +32,8 @@ class FunctionMode(_overrides.TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None) -> Any:
         named: dict[str, Any] = dict(kwargs) if kwargs else {}
+        if self.machine.tape.touched is not None:
+            _touch(self.machine, func, args, named)
         handler = _handlers.get(func)
         if handler is not None:
             return handler(self.machine, func, args, named)
@@ -70,6 +72,36 @@ class DispatchMode(_dispatch.TorchDispatchMode):
                 return self.machine.dispatch(func, args, kwargs or {})
         finally:
             _set_compiler(compiling)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_QUIET = _words(
+    "__get__ __set__ __len__ __hash__ size dim numel nelement ndimension stride storage_offset element_size is_pinned "
+    "is_contiguous is_floating_point is_complex untyped_storage data_ptr get_device requires_grad_ detach view reshape "
+    "register_hook"
+)
+"""Calls by which nothing is queued on a stream."""
+_WAIT = _words(
+    "item tolist cpu __bool__ __float__ __int__ __index__ __repr__ __format__ nonzero masked_select unique equal to copy_"
+)
+"""Calls that wait for a stream, or may."""
+
+
+def _touch(machine: Machine, func: Any, args: Sequence[Any], named: dict[str, Any]) -> None:
+    """Another thread may use the stream first; where, inside of torch, nobody can be switched to."""
+    name = _call_name(func)
+    if name in _QUIET:
+        return
+    device = _ambient(machine, args, named)
+    if device == EVERYWHERE:
+        wanted = named.get("device", args[1] if name == "to" and len(args) > 1 else "cuda" if name == "cuda" else None)
+        if not str(wanted).startswith("cuda"):
+            return
+        device = machine.state().device
+    machine.tape.touch(machine.current_stream(device), look=name in _WAIT)
 
 
 def _constructors() -> set[Any]:

@@ -79,6 +79,7 @@ class Stream:
         return 0, -1
 
     def wait_event(self, event: Event) -> None:
+        Current.machine.tape.touch(self.known, look=True)
         Current.machine.tape.wait(self.known, event.key)
 
     def wait_stream(self, stream: Stream) -> None:
@@ -91,10 +92,12 @@ class Stream:
         return event
 
     def synchronize(self) -> None:
+        Current.machine.tape.touch(self.known, look=True)
         Current.machine.tape.stream_done(self.known)
 
     def query(self) -> bool:
         """Is it done? A virtual device always is; from then on the program may rely on it."""
+        Current.machine.tape.touch(self.known, look=True)
         Current.machine.tape.stream_done(self.known)
         return True
 
@@ -149,12 +152,14 @@ class Event:
     def record(self, stream: Stream | None = None) -> None:
         machine = Current.machine
         known = machine.current_stream(machine.state().device) if stream is None else stream.known
+        machine.tape.touch(known, look=True)
         machine.tape.record(self.key, known)
         self._recorded_at = len(machine.tape.rows)
 
     def wait(self, stream: Stream | None = None) -> None:
         machine = Current.machine
         known = machine.current_stream(machine.state().device) if stream is None else stream.known
+        machine.tape.touch(known, look=True)
         machine.tape.wait(known, self.key)
 
     def query(self) -> bool:
