@@ -498,6 +498,7 @@ class ExploredWorld(SimulatedWorld):
                 self.accesses.begin(self)
             if self.accesses is not None and self.tape is not None:
                 sharing = self.tape.touched = Sharing(self, self.tape)
+                self.tape.launched = sharing.launched
             try:
                 self._drive()
             except ExecutionOver:

@@ -17,6 +17,7 @@ _OWN_ROOMS = tuple(
 )
 _FACE: str = sys.modules[__name__.partition(".")[0]].__path__[0]
 """The folder of the package that we are installed in: its own files, but not the programs in its ``models``."""
+_hidden: list[str] = []
 known: dict[str, bool] = {}
 """What :func:`is_library` has answered, by file name."""
 
@@ -28,10 +29,17 @@ def is_library(filename: str) -> bool:
         found = known[filename] = (
             filename.startswith(_OWN_ROOMS)
             or (filename.startswith(_STDLIB) and "/site-packages/" not in filename)
-            or filename.startswith("<frozen ")
+            or filename.startswith(("<frozen ", *_hidden))
             or filename.rpartition("/")[0] == _FACE
         )
     return found
+
+
+def hide(folder: str) -> None:
+    """Lines below this folder are no place to show a user either."""
+    if f"{folder}/" not in _hidden:
+        _hidden.append(f"{folder}/")
+        known.clear()
 
 
 def user_place(frame: FrameType | None) -> str:

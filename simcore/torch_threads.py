@@ -34,7 +34,9 @@ class Switcher:
 
     def __enter__(self) -> None:
         self._generator: Any = self._torch.random.default_generator
+        torch = self._torch
         self._outside = (self.keep(), self._generator.get_state())
+        self._default_type = torch.get_default_dtype()
         self._fresh = self._outside[0]
         self._sow()
         self._before = greenlet.gettrace()
@@ -44,6 +46,8 @@ class Switcher:
         greenlet.settrace(self._before)
         self.put_back(self._outside[0])
         self._generator.set_state(self._outside[1])
+        if self._torch.get_default_dtype() != self._default_type:
+            self._torch.set_default_dtype(self._default_type)
 
     def _sow(self) -> None:
         seed = random.Random(f"torch {self._seed}/{self._thread()}").getrandbits(62)

@@ -52,7 +52,7 @@ class _Names:
                 if row.kind == "legacy" and row.device:
                     default += f" of cuda:{row.device}"
                 names.made[row.stream] = row
-                names.streams[row.stream] = f"stream {row.name}" if row.name else default
+                names.streams[row.stream] = _called(row.name) if row.name else default
             elif isinstance(row, rows.NewThread):
                 names.threads[row.t] = row.name
             elif isinstance(row, rows.Alloc):
@@ -81,6 +81,11 @@ class _Names:
     def stream_of(self, number: int) -> str:
         made = self.storages.get(number)
         return "its stream" if made is None or made.stream < 0 else self.actor(made.stream)
+
+
+def _called(name: str) -> str:
+    """``stream s``, ``Prefetcher.stream``."""
+    return name if "." in name or name.partition(" ")[0].endswith("_stream") else f"stream {name}"
 
 
 def _finding(given: Sequence[rows.AnyRow], names: _Names, hazard: Hazard) -> Finding:
@@ -117,9 +122,12 @@ def _reuse(given: Sequence[rows.AnyRow], names: _Names, hazard: Hazard) -> Findi
     message = f"{_did(names, first)} {what}, which is freed while that may still go on; its memory goes back to {owner}"
     made = names.storages.get(hazard.storage)
     stream, home = names.code(first.actor), names.code(-1 if made is None else made.stream)
+    tensor = what if made is not None and made.name else "tensor"
+    waits = f"{home}.wait_stream({stream})" if home != stream else f"let {owner} wait for {names.actor(first.actor)}"
     related = [_place(names, first), *_made(names, hazard.storage)]
     if second is None:
-        related.append(Related(f"{what} is freed", given[hazard.row].at))
+        at = given[hazard.row].at
+        related.append(Related(f"{what} is freed", at) if at else Related(f"{what} is freed as its last user ends", ""))
     else:
         message += f", and {_did(names, second)} what lives there now"
         related.append(_place(names, second))
@@ -129,7 +137,7 @@ def _reuse(given: Sequence[rows.AnyRow], names: _Names, hazard: Hazard) -> Findi
         certainty="latent" if second is None else "confirmed",
         message=message,
         steps=_steps(given, names, first, second),
-        suggestion=f"{what}.record_stream({stream}) after it is used there, or {home}.wait_stream({stream}) before it goes",
+        suggestion=f"{tensor}.record_stream({stream}) after it is used there, or {waits} before it goes",
         related=related,
         fingerprint=fingerprint("G002", what, first.name, "" if second is None else second.name),
     )
@@ -168,6 +176,8 @@ def _did(names: _Names, access: Access) -> str:
 def _order(names: _Names, first: Access, second: Access) -> str:
     one, other = names.code(first.actor), names.code(second.actor)
     before = f" before {second.at}" if second.at else ""
+    if first.actor >= 0 and second.actor >= 0 and one == other:
+        return f"let {names.actor(second.actor)} wait for {names.actor(first.actor)}{before} (wait_stream, or an event)"
     if first.actor >= 0 and second.actor >= 0:
         return f"{other}.wait_stream({one}){before}, or wait for an event recorded after the first"
     if first.actor >= 0:

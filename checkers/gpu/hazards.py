@@ -32,6 +32,8 @@ class Access:
     row: int
     name: str
     at: str
+    thread: int = 0
+    """The host thread that asked for it, or did it."""
 
     @property
     def actor(self) -> int:
@@ -71,9 +73,24 @@ class _Storage:
     """Accesses to what lived here before, that may still go on."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Freed:
+    """A storage that was freed while accesses could still go on; nothing has got its memory yet."""
+
+    made: rows.Alloc
+    thread: int
+    row: int
+    accesses: list[Access]
+    waited: Clock
+    """What the allocator waits for before it gives the memory away."""
+
+
 class Checker:
-    """Feed it rows in order; ``hazards`` grows. Every pair of unordered accesses is a hazard, but what a later access
-    that is ordered after it covers is forgotten; who races is found all the same."""
+    """Feed it rows in order, then :meth:`finish`; ``hazards`` grows.
+
+    Every pair of unordered accesses is a hazard, but what a later access that is ordered after it covers is forgotten; who
+    races is found all the same.
+    """
 
     def __init__(self) -> None:
         self.order = Order()
@@ -81,6 +98,10 @@ class Checker:
         self.storages: dict[int, _Storage] = {}
         self._freed: dict[int, list[tuple[int, int, list[Access], Clock]]] = {}
         """By device: (address, end, accesses that may still go on, what the allocator has waited for)."""
+        self._pending: dict[tuple[int, int], list[_Freed]] = {}
+        """By device and stream, what was freed since memory was last made for that stream."""
+        self._unrecorded: dict[int, list[tuple[int, Epoch]]] = {}
+        """By event that was not recorded so far, the waits for it: the row, and when that was."""
         self._count = 0
 
     def feed(self, row: rows.AnyRow) -> None:
@@ -93,10 +114,11 @@ class Checker:
                 self._touch(order.act(row.t), row, number)
             case rows.RecordEvent():
                 order.record(row.t, row.event, row.stream, number)
+                self._recorded(row, number)
             case rows.WaitEvent():
-                self._look_at_event(order.wait(row.t, row.stream, row.event), row.event, number)
+                self._look_at_event(order.wait(row.t, row.stream, row.event), row.event, row.t, number)
             case rows.EventDone():
-                self._look_at_event(order.event_done(row.t, row.event), row.event, number)
+                self._look_at_event(order.event_done(row.t, row.event), row.event, row.t, number)
             case rows.StreamDone():
                 order.stream_done(row.t, row.stream)
             case rows.DeviceDone():
@@ -119,7 +141,20 @@ class Checker:
     def feed_all(self, given: Iterable[rows.AnyRow]) -> list[Hazard]:
         for row in given:
             self.feed(row)
+        self.finish()
         return self.hazards
+
+    def finish(self) -> None:
+        """The run is over. An event that is recorded later than it is first waited for is an empty one until then: a ring
+        of buffers may rely on that. One that nobody ever records is a mistake."""
+        for event, waits in self._unrecorded.items():
+            for number, _ in waits:
+                self.hazards.append(Hazard("event", None, None, row=number, event=event, waited="never recorded"))
+        for freed in [each for pending in self._pending.values() for each in pending]:
+            self._look_at_freed(freed, freed.thread)
+        self._unrecorded.clear()
+        self._pending.clear()
+        self.hazards.sort(key=lambda hazard: hazard.row)
 
     # Accesses.
 
@@ -132,8 +167,8 @@ class Checker:
     def _touch(self, epoch: Epoch, row: rows.Launch | rows.HostAccess, number: int) -> None:
         """What one action reads and writes does not race with itself."""
         clock = self.order.clock(epoch[0])
-        made = [Access(epoch, span, False, number, row.name, row.at) for span in row.reads]
-        made += [Access(epoch, span, True, number, row.name, row.at) for span in row.writes]
+        made = [Access(epoch, span, False, number, row.name, row.at, row.t) for span in row.reads]
+        made += [Access(epoch, span, True, number, row.name, row.at, row.t) for span in row.writes]
         for access in made:
             storage = self._storage(access.span.storage)
             for first in storage.accesses:
@@ -167,6 +202,8 @@ class Checker:
     # Memory.
 
     def _make(self, row: rows.Alloc) -> None:
+        for freed in self._pending.pop((row.device, row.stream), ()):
+            self._look_at_freed(freed, row.t)
         storage = self.storages[row.storage] = _Storage(row)
         kept: list[tuple[int, int, list[Access], Clock]] = []
         for address, end, accesses, waited in self._freed.get(row.device, []):
@@ -194,19 +231,42 @@ class Checker:
         waited: Clock = {}
         for stream in found.recorded:
             merge(waited, order.clock(stream))
-        clocks = (order.foreseen(made.stream), order.clock(host(row.t)), waited)
-        going_on: list[Access] = []
-        for access in [*found.earlier, *found.accesses]:
-            actor, count = access.epoch
-            known = max(clock.get(actor, 0) for clock in clocks)
-            if known < count:
-                going_on.append(access)
-                self.hazards.append(Hazard("reuse", access, None, row.storage, number))
-        if made.address >= 0 and going_on:
+        freed = _Freed(made, row.t, number, [*found.earlier, *found.accesses], waited)
+        going_on = self._going_on(freed, row.t)
+        if not going_on:
+            return
+        self._pending.setdefault((made.device, made.stream), []).append(freed)
+        if made.address >= 0:
             self._freed.setdefault(made.device, []).append((made.address, made.address + made.size, going_on, waited))
 
-    def _look_at_event(self, waited: Waited, event: int, number: int) -> None:
-        if waited != "ordered":
+    def _going_on(self, freed: _Freed, thread: int) -> list[Access]:
+        """The accesses that may go on when host thread ``thread`` gives the memory away. Whoever asked for an access had
+        a reference until the free, which its count orders: what that thread has waited for is over."""
+        order, stream = self.order, freed.made.stream
+        clocks = (order.foreseen(stream), order.clock(host(thread)), order.clock(host(freed.thread)), freed.waited)
+        return [
+            access
+            for access in freed.accesses
+            if max(clock.get(access.epoch[0], 0) for clock in (*clocks, order.clock(host(access.thread))))
+            < access.epoch[1]
+        ]
+
+    def _look_at_freed(self, freed: _Freed, thread: int) -> None:
+        """The memory may be given away now."""
+        for access in self._going_on(freed, thread):
+            self.hazards.append(Hazard("reuse", access, None, freed.made.storage, freed.row))
+
+    def _recorded(self, row: rows.RecordEvent, number: int) -> None:
+        """The first record of an event that was waited for before: in that order whatever the schedule?"""
+        for wait, epoch in self._unrecorded.pop(row.event, ()):
+            if not self.order.before(epoch, host(row.t)):
+                found = Hazard("event", None, None, row=wait, event=row.event, waited="unordered", recorded=number)
+                self.hazards.append(found)
+
+    def _look_at_event(self, waited: Waited, event: int, thread: int, number: int) -> None:
+        if waited == "never recorded":
+            self._unrecorded.setdefault(event, []).append((number, self.order.act(thread)))
+        elif waited != "ordered":
             known = self.order.events.get(event)
             recorded = -1 if known is None else known.row
             self.hazards.append(Hazard("event", None, None, row=number, event=event, waited=waited, recorded=recorded))

@@ -57,6 +57,8 @@ class Operator:
     """It reads no argument, but writes its result."""
     waits: bool
     mixes: bool
+    core: bool
+    """It is one of torch's own."""
 
 
 _known: dict[Any, Operator] = {}
@@ -87,5 +89,6 @@ def _look_at(overload: Any) -> Operator:
         makes_only=core and name in _MAKES_ONLY,
         shape_only=core and _SHAPE_ONLY.match(name) is not None,
         waits=core and name in _WAITS,
-        mixes=core and name in _MIXES,
+        mixes=not core or name in _MIXES,
+        core=core,
     )

@@ -3,13 +3,15 @@
 What orders work on devices depends on what a thread finds on a stream when it records an event there, waits or
 synchronizes. Two threads that do so unordered, or one that does and one that launches, may come in either order: then
 these uses are steps of the schedule, as accesses to a raced variable are (:mod:`simcore.access`), from the next
-exploration on. Launches alone commute: a stream is a queue, and who is first in it orders the same things.
+exploration on. Launches alone commute: a stream is a queue, and who is first in it orders the same things; unless they
+touch the same memory, when who is first decides what is computed.
 
-A program with one stream, whose copies to and from the host block, has nothing to order and is left alone.
+A program with one stream, whose copies to and from the host block, has nothing else to order and is left alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..dependency import Access
@@ -50,6 +52,13 @@ class Give(Operation):
         """The tape takes it down."""
 
 
+class InOrder(Give):
+    """The same, where the order of launches decides what is computed."""
+
+    __slots__ = ()
+    pending = done = int(Access.DEVICE_LOOK)
+
+
 class Look(Operation):
     """What a stream has to do now counts: an event is recorded, somebody waits."""
 
@@ -77,6 +86,10 @@ class Sharing:
         """By stream and thread index, the step count of its last launch."""
         self._looked: dict[Stream, dict[int, int]] = {}
         self._contended: set[str] = set()
+        self._touched: dict[tuple[Stream, int], dict[tuple[int, bool], int]] = {}
+        """By stream and storage: thread index and whether it wrote, with the step count of the last time."""
+        self._raced: set[str] = set()
+        """Streams on which the order of launches decides what is computed."""
 
     def __call__(self, stream: Stream, look: bool) -> None:
         """The running thread is about to use the stream."""
@@ -89,7 +102,8 @@ class Sharing:
             if stream not in self._known:
                 self._known.add(stream)
                 shared.adopt(world)
-            world.perform((Look if look else Give)(shared))
+            ordered = InOrder if _values(stream) in monitor.visible else Give
+            world.perform((Look if look else ordered)(shared))
         index, clocks = world.thread.index, monitor.clocks
         clock = clocks[index] if index < len(clocks) else {}
         gave, looked = self._gave.setdefault(stream, {}), self._looked.setdefault(stream, {})
@@ -98,15 +112,36 @@ class Sharing:
                 self._contended.add(group)
         (looked if look else gave)[index] = world.step
 
+    def launched(self, stream: Stream, storages: Iterable[tuple[int, bool]]) -> None:
+        """The running thread has launched what reads these storages, or writes them (True)."""
+        world, monitor = self._world, self._world.accesses
+        if monitor is None or len(world.threads) == 1 or world.closing:
+            return
+        index, clocks = world.thread.index, monitor.clocks
+        clock = clocks[index] if index < len(clocks) else {}
+        for storage, write in storages:
+            touched = self._touched.setdefault((stream, storage), {})
+            for (who, wrote), then in touched.items():
+                if who != index and (write or wrote) and clock.get(who, -1) < then:
+                    self._raced |= {_group(stream), _values(stream)}
+            touched[index, write] = world.step
+
     def finish(self) -> None:
         """The execution is over: what was contended for matters if there is something to order."""
         monitor = self._world.accesses
+        if monitor is not None:
+            monitor.fresh |= self._raced - monitor.visible
         if monitor is not None and self._contended and _orders_something(self._tape):
             monitor.fresh |= self._contended - monitor.visible
 
 
 def _group(stream: Stream) -> str:
     return f"stream {stream.handle:#x} of cuda:{stream.device}"
+
+
+def _values(stream: Stream) -> str:
+    """The group that stands for the order of launches."""
+    return f"launches on {_group(stream)}"
 
 
 def _orders_something(tape: Tape) -> bool:

@@ -7,12 +7,13 @@ torch; whoever stands in for a library tells it what happened.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import CodeType, FrameType
 
 from .. import naming
 from ..library import is_library
+from ..library import known as _known_files
 from . import rows
 from .memory import Memory
 from .rows import Span, StreamKind
@@ -100,6 +101,8 @@ class Tape:
     def __init__(self, devices: int, thread: Callable[[], tuple[int, str]], *, capacity: int = CAPACITY) -> None:
         self.rows: list[rows.AnyRow] = []
         self.memories = [Memory(capacity) for _ in range(devices)]
+        self.launched: Callable[[Stream, Iterable[tuple[int, bool]]], None] | None = None
+        """Told after something was launched: where, and which storages it touches, and whether it writes them."""
         self.touched: Callable[[Stream, bool], None] | None = None
         """Told before a stream is used: which, and whether what it has to do counts (else something is added to it)."""
         self._thread = thread
@@ -274,6 +277,10 @@ class Tape:
         self.rows.append(
             rows.Launch(t=self.who(), at=place(), stream=number, name=name, reads=(*reads,), writes=(*writes,))
         )
+        if self.launched is not None:
+            self.launched(
+                stream, [*((span.storage, False) for span in reads), *((span.storage, True) for span in writes)]
+            )
 
     def host(self, name: str, reads: Sequence[Span] = (), writes: Sequence[Span] = ()) -> None:
         self.rows.append(rows.HostAccess(t=self.who(), at=place(), name=name, reads=(*reads,), writes=(*writes,)))
@@ -299,21 +306,18 @@ def span(storage: int, offset: int, item: int, sizes: Sequence[int], strides: Se
     return Span(storage, low, high, length, (*steps,))
 
 
-hidden_folders: list[str] = []
-"""Folders of libraries whose lines are no place to show a user, each with a slash at its end."""
-_known: dict[str, bool] = {}
 _texts: dict[tuple[CodeType, int], str] = {}
 _names: dict[tuple[CodeType, int], str] = {}
 
 
 def user_frame(frame: FrameType | None) -> FrameType | None:
-    """The innermost frame that is neither ours nor the standard library's nor of a hidden folder."""
-    known = _known
+    """The innermost frame that is the program's (:mod:`simcore.library`)."""
+    known = _known_files
     while frame is not None:
         file = frame.f_code.co_filename
         hidden = known.get(file)
         if hidden is None:
-            hidden = known[file] = is_library(file) or file.startswith((*hidden_folders,))
+            hidden = is_library(file)
         if not hidden:
             return frame
         frame = frame.f_back

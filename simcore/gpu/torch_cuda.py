@@ -15,7 +15,7 @@ from . import torch_graphs as graphs
 from . import torch_streams as streams
 from .tape import CAPACITY
 from .torch_machine import Machine, hide_torch, refuse, torch
-from .torch_modes import FunctionMode, device_number, modes, name_of
+from .torch_modes import FunctionMode, device_number, modes, move, name_of
 from .torch_streams import Current, device_index
 
 _Row = tuple[Any, str, Any]
@@ -269,7 +269,7 @@ def _core_rows(machine: Machine, mode: FunctionMode) -> list[_Row]:
 
     def run_backward(*args: Any, **named: Any) -> Any:
         # Hooks of the program run in here; torch has taken the function mode off the stack if it was called by method.
-        with machine.backward():
+        with machine.backward(tuple(args[1]) if len(args) > 1 else ()):
             if torch._C._len_torch_function_stack():
                 return real_backward(*args, **named)
             with mode:
@@ -280,7 +280,9 @@ def _core_rows(machine: Machine, mode: FunctionMode) -> list[_Row]:
         return self
 
     def exit_device(self: Any, *_: object) -> None:
-        machine.state().default_devices.pop()
+        given = machine.state().default_devices
+        if given:  # else it was set in an execution before this one
+            given.pop()
 
     def enter_autocast(self: Any) -> Any:
         if self.device == "cuda":
@@ -294,7 +296,13 @@ def _core_rows(machine: Machine, mode: FunctionMode) -> list[_Row]:
             real_exit(self._weft, *error)
         return result
 
+    def grouped(lists: Any, with_indices: bool = False) -> Any:
+        with torch._C.DisableTorchFunction():
+            return _by_device_and_type(machine, lists)
+
     rows: list[_Row] = [
+        (torch._C, "_group_tensors_by_device_and_dtype", grouped),
+        (torch, "load", _loading(torch.load)),
         (torch, "Stream", streams.GenericStream),
         (torch, "Event", streams.GenericEvent),
         (torch, "Generator", _Generator),
@@ -335,6 +343,58 @@ def _resizing(machine: Machine, real: Any) -> Any:
         return result
 
     return resize_
+
+
+def _by_device_and_type(machine: Machine, lists: Any) -> dict[Any, Any]:
+    """For optimizers: the tensors of each device and type, list by list, with their places. All lists are alike; the
+    first that has a tensor at a place says where that is."""
+    groups: dict[Any, Any] = {}
+    for place in range(max(map(len, lists), default=0)):
+        row = [tensors[place] if place < len(tensors) else None for tensors in lists]
+        first = next((tensor for tensor in row if tensor is not None), None)
+        if first is None:
+            continue
+        key = name_of(machine.device_of(first)), first.dtype
+        columns, places = groups.setdefault(key, ([[] for _ in lists], []))
+        for column, tensors, tensor in zip(columns, lists, row, strict=True):
+            if tensors:
+                column.append(tensor)
+        places.append(place)
+    return groups
+
+
+def _loading(real: Any) -> Any:
+    """``torch.load(map_location="cuda")``: loaded on the host, then copied."""
+
+    def load(f: Any, map_location: Any = None, *args: Any, **named: Any) -> Any:
+        machine = Current.machine
+        try:
+            device = -1 if map_location is None or callable(map_location) else device_number(machine, map_location)
+        except (TypeError, RuntimeError):
+            device = -1
+        if device < 0:
+            return real(f, map_location, *args, **named)
+        with torch.device("cpu"):
+            loaded = real(f, "cpu", *args, **named)
+        return _on(machine, loaded, device)
+
+    return load
+
+
+def _on(machine: Machine, value: Any, device: int) -> Any:
+    """The same with its tensors on a device: what is in dictionaries, lists and tuples, and modules."""
+    if isinstance(value, torch.Tensor):
+        return move(machine, value, device, None, False, None)
+    if isinstance(value, torch.nn.Module):
+        return value.to(name_of(device))
+    found: Any = value
+    if isinstance(value, dict):
+        for key in found:
+            found[key] = _on(machine, found[key], device)
+        return found
+    if type(found) in (list, tuple):
+        return type(found)(_on(machine, part, device) for part in found)
+    return found
 
 
 def untested(version: str) -> bool:

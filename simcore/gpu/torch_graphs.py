@@ -6,7 +6,6 @@ memory holds nothing yet. Memory made meanwhile is the graph's until the graph i
 
 from __future__ import annotations
 
-import gc
 from typing import Any
 
 from .tape import Capture
@@ -101,7 +100,6 @@ class graph:  # noqa: N801 - torch's name
     def __enter__(self) -> None:
         machine = Current.machine
         machine.tape.device_done(self.capture_stream.known.device)
-        gc.collect()
         self._context.__enter__()
         self.cuda_graph.capture_begin(self.pool, self.capture_error_mode)
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from .. import refusals
+from ..library import hide
 from . import tape as _tape
 from .memory import OutOfMemory
 from .operators import Operator, operator
@@ -69,6 +70,8 @@ class _Backward:
 
     caller: dict[int, Stream]
     used: list[Stream] = field(default_factory=list[Stream])
+    made: dict[int, Stream] = field(default_factory=dict[int, Stream])
+    """By storage that was written in it, the stream that did."""
     last: Stream | None = None
 
 
@@ -93,6 +96,9 @@ class Machine(VirtualDevices):
         self._made = [0, 0]
         self._history: list[tuple[int, dict[int, Stream]]] = []
         """From which number on nodes of autograd belong to which streams."""
+        devices = getattr(torch, "_GLOBAL_DEVICE_CONTEXT", None)
+        if devices is not None:
+            devices.device_context = None
         self._leaves: dict[int, Stream] = {}
         """By storage, the stream on which a leaf was first used."""
         self.keys = 0
@@ -168,28 +174,44 @@ class Machine(VirtualDevices):
             stream = leaf or backward.last or self.current_stream(device)
         else:
             stream = self._streams_of(number).get(device) or self.default_stream(device)
-        if stream != backward.last:
-            others = [*backward.caller.values(), *backward.used]
-            for other in dict.fromkeys(others):
-                if other != stream:
-                    self.wait_stream(stream, other)
-            if stream not in backward.used:
-                backward.used.append(stream)
-            backward.last = stream
+        if stream not in backward.used:
+            backward.used.append(stream)
+        backward.last = stream
         return stream
 
+    def _received(self, backward: _Backward, stream: Stream, given: list[tuple[Any, bool]]) -> None:
+        """The engine lets a node's stream wait for those that its gradients come from, and records it for their memory
+        (``InputBuffer::add``)."""
+        for tensor, _ in given:
+            key = storage_of(tensor)
+            producer = backward.made.get(key)
+            if producer is None or producer == stream:
+                continue
+            self.wait_stream(stream, producer)
+            block = self.blocks.get(key)
+            if block is not None and block.stream != stream:
+                self.tape.record_stream(block, stream)
+
     @contextmanager
-    def backward(self) -> Generator[None]:
-        """A backward pass. The engine lets the streams of nodes wait for each other, and the caller's current streams
-        for all of them at the end (``torch/csrc/autograd/engine.cpp``, "stream semantics of backward passes")."""
+    def backward(self, gradients: Any = ()) -> Generator[None]:
+        """A backward pass from ``gradients``, which the caller's streams have made.
+
+        The engine lets a node's stream wait for those that its gradients come from, and the caller's current streams for
+        all of them at the end (``torch/csrc/autograd/engine.cpp``, "stream semantics of backward passes").
+        """
         state = self.state()
         before = state.backward
         caller = {device: self.current_stream(device) for device in range(self.devices)}
         mine = state.backward = _Backward(caller)
+        for gradient in gradients:
+            device = self.device_of(gradient) if isinstance(gradient, _Tensor) else HOST
+            if device != HOST:
+                mine.made[storage_of(gradient)] = caller[device]
         try:
             yield
         finally:
             state.backward = before
+            self._leaves.clear()  # the next graph has nodes of its own for its leaves
             for stream in mine.used:
                 own = caller[stream.device]
                 if own != stream:
@@ -272,11 +294,23 @@ class Machine(VirtualDevices):
                 self._on_host(known, given)
             return func(*args, **kwargs)
         self._same_device(known, given, blocks, device)
-        result = func(*args, **kwargs)
+        result = self._computed(func, known, args, kwargs)
         if state.capture is not None and not known.views:
             state.capture.add(func, args, kwargs, result)
         self._launched(known, given, result, device, waits=known.waits or _by_mask(known, args))
         return result
+
+    @staticmethod
+    def _computed(func: Any, known: Operator, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        try:
+            return func(*args, **kwargs)
+        except RuntimeError as error:
+            if known.core or "Could not run" not in str(error):
+                raise
+            refuse(
+                f"calls the operator {known.spoken}, which runs on a real GPU only",
+                "register a kernel for the CPU, too (torch.library.register_kernel); its schema says what it reads and writes",
+            )
 
     def _device(
         self, state: HostState, known: Operator, given: list[tuple[Any, bool]], blocks: list[Block | None]
@@ -299,7 +333,12 @@ class Machine(VirtualDevices):
         if known.views or known.makes_only:
             return
         stream = self.working_stream(device)
-        if self.state().backward is None:
+        backward = self.state().backward
+        if backward is not None:
+            self._received(backward, stream, given)
+            for tensor in (*(tensor for tensor, written in given if written), *made):
+                backward.made[storage_of(tensor)] = stream
+        else:
             for tensor, _ in given:
                 if tensor.requires_grad and tensor.is_leaf:
                     self._leaves.setdefault(storage_of(tensor), stream)
@@ -353,8 +392,9 @@ class Machine(VirtualDevices):
     def copied(self, into: Any, source: Any, nonblocking: bool) -> None:
         """``into.copy_(source)`` was done: what a device does for it, by ``aten/src/ATen/native/cuda/Copy.cu``.
 
-        A copy from or to pageable memory is staged, so the host's side of it is over when the call returns; what has to
-        change type or layout on the way goes through a temporary on the host's side.
+        A copy from or to pageable memory is staged, so the host's side of it is over when the call returns, and so it is of
+        one that changes the layout. The type is changed on the device if the copy does not block (pytorch#121341), else on
+        the host. Without ``non_blocking`` the host waits for the stream.
         """
         to, of = self.device_of(into), self.device_of(source)
         read, written = self.spans([source]), self.spans([into])
@@ -376,16 +416,17 @@ class Machine(VirtualDevices):
 
     def _up(self, into: Any, source: Any, read: list[Span], written: list[Span], nonblocking: bool) -> None:
         stream = self.working_stream(self.device_of(into))
-        direct = source.dtype == into.dtype and source.is_contiguous() and source.shape == into.shape
-        if read and not (direct and nonblocking):
+        same = nonblocking or source.dtype == into.dtype
+        direct = same and source.is_contiguous() and source.shape == into.shape
+        if read and not direct:
             self.tape.host("copy to the device", read)
         self.tape.launch(stream, "copy to the device", read if direct else (), written)
-        if read and direct and not nonblocking:
+        if not nonblocking:
             self.tape.stream_done(stream)
 
     def _down(self, into: Any, source: Any, read: list[Span], written: list[Span], nonblocking: bool) -> None:
         stream = self.working_stream(self.device_of(source))
-        direct = source.dtype == into.dtype and into.is_contiguous()
+        direct = (nonblocking or source.dtype == into.dtype) and into.is_contiguous()
         pinned = bool(written)
         self.tape.launch(stream, "copy to the host", read, written if direct else ())
         if not (nonblocking and pinned and direct):
@@ -449,5 +490,5 @@ def _by_mask(known: Operator, args: Sequence[Any]) -> bool:
 
 def hide_torch() -> None:
     """Lines of torch are no place to show a user."""
-    folders = [f"{path}/" for path in torch.__path__]
-    _tape.hidden_folders[:] = [*dict.fromkeys([*_tape.hidden_folders, *folders])]
+    for folder in torch.__path__:
+        hide(folder)

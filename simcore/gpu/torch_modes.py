@@ -39,6 +39,8 @@ class FunctionMode(_overrides.TorchFunctionMode):
             return handler(self.machine, func, args, named)
         if "device" in named:
             return _on_device(self.machine, func, args, named)
+        if named.get("pin_memory"):
+            return _pinning(self.machine, func, args, named)
         state = self.machine.state()
         if state.default_devices and func in _constructors():
             named["device"] = state.default_devices[-1]

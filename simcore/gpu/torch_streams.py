@@ -11,6 +11,8 @@ from .tape import Stream as Known
 from .torch_machine import Machine, refuse, torch
 from .torch_modes import device_number, name_of
 
+_PER_THREAD = 2
+"""``cudaStreamPerThread``."""
 _CUDA_TYPE = 1
 """``c10::DeviceType::CUDA``."""
 
@@ -131,9 +133,18 @@ class ExternalStream(Stream):
     default stream wait for each other."""
 
     def __init__(self, stream_ptr: int, device: Any = None, **given: Any) -> None:
-        known = Known(_index(device), stream_ptr, "blocking" if stream_ptr else "legacy")
+        known = _external(_index(device), stream_ptr)
         super().__init__(known=known, **given)
         Current.machine.tape.new_stream(known)
+
+
+def _external(device: int, handle: int) -> Known:
+    """The driver's own handles are 0 and 1, the legacy default stream, and 2, that of the calling thread."""
+    if handle in (0, 1):
+        return Current.machine.default_stream(device)
+    if handle == _PER_THREAD:
+        return Known(device, _PER_THREAD | Current.machine.thread()[0] << 32, "per-thread")
+    return Known(device, handle, "blocking")
 
 
 class Event:

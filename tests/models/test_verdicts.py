@@ -108,8 +108,11 @@ def test_the_right_program_is_clean_in_every_schedule(checked: Checked, workload
     assert result.executions == EXECUTIONS[workload.right]
 
 
+EXAMPLES = [path.stem for path in (Path(__file__).parents[2] / "examples").glob("*.py")]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [path.stem for path in (Path(__file__).parents[2] / "examples").glob("*.py")])
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if not name.startswith("gpu_")])
 def test_an_example_gets_the_verdict_that_its_readme_promises(weft: Weft, repository: Path, name: str) -> None:
     readme = (repository / "examples" / "README.md").read_text()
     (row,) = (line for line in readme.splitlines() if f"]({name}.py)" in line)

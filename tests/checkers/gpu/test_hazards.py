@@ -289,7 +289,7 @@ def used_again_for_another_tensor(run: Script) -> None:
     run.op(DEFAULT, writes=y)
 
 
-@expects("latent")
+@expects()
 def used_again_after_a_late_wait(run: Script) -> None:
     x = run.tensor(address=4096)
     run.op(S1, reads=x)
@@ -535,3 +535,45 @@ def test_the_default_stream_does_not_wait_for_what_a_blocking_stream_is_given_la
     run.record(1, S1)
     run.host(reads=host)
     assert run.kinds() == ["race"]
+
+
+def test_a_ring_may_wait_for_events_that_it_records_later() -> None:
+    run = Script()
+    for _ in range(2):
+        run.wait(S1, 7)
+        run.record(7, S1)
+    assert run.kinds() == []
+
+
+def test_an_empty_wait_that_another_thread_could_have_recorded_before_is_luck() -> None:
+    run = Script()
+    run.wait(S1, 7, t=1)
+    run.record(7, S2, t=2)
+    found = run.hazards()
+    assert [(hazard.kind, hazard.waited, hazard.row, hazard.recorded) for hazard in found] == [
+        ("event", "unordered", 4, 5)
+    ]
+    run = Script()
+    run.wait(S1, 7, t=1)
+    run.hand_over(1, 2)
+    run.record(7, S2, t=2)
+    assert run.kinds() == []
+
+
+def test_whoever_used_it_has_waited_before_it_let_go() -> None:
+    run = Script()
+    x = run.tensor()
+    for thread, stream in ((1, S1), (2, S2)):
+        run.op(stream, reads=x, t=thread)
+        run.synchronize(stream, t=thread)
+    run.free(x, t=2)
+    run.tensor()
+    assert run.kinds() == []
+    run = Script()
+    x = run.tensor()
+    run.op(S1, reads=x, t=1)
+    run.op(S2, reads=x, t=2)
+    run.synchronize(S2, t=2)
+    run.free(x, t=2)
+    run.tensor()
+    assert run.kinds() == ["latent"], "thread 1 has not waited for its own use"

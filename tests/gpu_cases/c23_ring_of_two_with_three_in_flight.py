@@ -1,0 +1,21 @@
+# expect: G001
+# twin: c24_ring_guarded_by_events
+# pyright: basic
+"""A ring of two buffers whose guard is off by one: a slot is filled again while the step before last may use it."""
+
+import torch
+
+copies = torch.cuda.Stream()
+ring = [torch.empty(4096, device="cuda") for _ in range(2)]
+used: list[torch.cuda.Event] = []
+total = torch.zeros((), device="cuda")
+for step, batch in enumerate(torch.randn(5, 4096).pin_memory()):
+    if step >= 3:
+        copies.wait_event(used[step - 3])
+    with torch.cuda.stream(copies):
+        ring[step % 2].copy_(batch, non_blocking=True)
+    torch.cuda.current_stream().wait_stream(copies)
+    total += ring[step % 2].sum()
+    used.append(torch.cuda.Event())
+    used[-1].record()
+print(total.item())

@@ -1,0 +1,18 @@
+# expect: G001
+# pyright: basic
+"""The output of one replay is read on a side stream, and the next replay overwrites it without waiting for that."""
+
+import torch
+
+static_in = torch.ones(4096, device="cuda")
+graph, side = torch.cuda.CUDAGraph(), torch.cuda.Stream()
+with torch.cuda.graph(graph):
+    static_out = static_in * 2
+sums: list[torch.Tensor] = []
+for _ in range(2):
+    graph.replay()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        sums.append(static_out.sum())
+side.synchronize()
+print([total.item() for total in sums])
