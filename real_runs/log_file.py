@@ -77,19 +77,25 @@ class LogFile:
         if not parts:
             return
         columns = np.concatenate(parts) if len(parts) > 1 else parts[0]
-        times = columns["time_ns"]
+        times = np.ascontiguousarray(columns["time_ns"])
+        order = None
         if not (times[1:] >= times[:-1]).all():
             # Stable: each thread keeps its order, and what was late comes first.
-            columns = columns[np.argsort(times, kind="stable")]
-            times = columns["time_ns"]
+            order = np.argsort(times, kind="stable")
+            times = times.take(order)
         ready = len(columns)
         if not everything and times[-1] > horizon_ns:
             ready = int(np.searchsorted(times, horizon_ns, side="right"))
-        self._late = [columns[ready:]] if ready < len(columns) else []
+        self._late = []
+        if ready < len(columns):
+            self._late = [columns[ready:] if order is None else columns.take(order[ready:])]
         self._written += ready
         for start in range(0, ready, _CHUNK):
+            chunk = slice(start, min(start + _CHUNK, ready))
+            # Put in order only here: the rows of all would be fresh pages from the system once more.
+            rows = columns[chunk] if order is None else columns.take(order[chunk])
             with self._tables_lock:
-                self._writer.append(columns[start : min(start + _CHUNK, ready)])
+                self._writer.append(rows)
 
     def _taken_out(self, log: ThreadLog) -> Any:
         """What a thread logged until now, as columns, removed from its log."""

@@ -17,12 +17,14 @@ from ...simcore.primitives.lock import warn_of_arguments
 from ...simcore.trace import NOTHING, Op
 from ..log import request
 from ..thread_log import now
-from .notes import Known, Marks, Recording, getframe
+from .notes import UNKNOWN, Known, Marks, Recording, getframe
 
 RealRLock = _thread.RLock
 allocate_lock = _thread.allocate_lock
 Held = tuple[int, Known]
 """How many times, and where, the owner had taken a lock."""
+_AT_ONCE = (False,)
+"""The arguments that take a lock only if it is free; a tuple that is there already is faster passed than made."""
 
 
 class RecordedLock:
@@ -126,7 +128,7 @@ class Lock(RecordedLock):
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         if blocking and timeout == -1:
             acquire = self._acquire_real
-            if acquire(False):
+            if acquire(*_AT_ONCE):
                 time_ns = now()
                 frame = getframe(1)
                 code, lasti, mark, _ = self._acquires.last
@@ -158,12 +160,19 @@ class Lock(RecordedLock):
     def __enter__(self, calls: int = 1) -> bool:
         """``calls``: so many calls out is who takes it; a condition, whose ``with`` takes its lock, is none of them."""
         acquire = self._acquire_real
-        if acquire(False):
+        if acquire(*_AT_ONCE):
             time_ns = now()
             frame = getframe(calls)
-            code, lasti, mark, _ = self._acquires.last
-            if frame.f_lasti != lasti or frame.f_code is not code:
-                mark = self._acquires.elsewhere(frame)
+            marks = self._acquires
+            try:
+                known = marks.by_offset[frame.f_lasti]
+            except KeyError:
+                known = UNKNOWN
+            if known[0] is frame.f_code:
+                marks.last = known
+                mark = known[2]
+            else:
+                mark = marks.elsewhere(frame)
             put = self._here.put
             put((mark, time_ns))
             return True
@@ -183,12 +192,13 @@ class Lock(RecordedLock):
 class RLock(RecordedLock):
     """``threading.RLock``, recorded. Only the outermost acquire and release are events.
 
-    Invariants: ``_depth`` is changed by the owner alone (recorded/test_lock.py: test_only_the_outermost_level_is_an_event),
-    and ``_owner`` is the owner's way into its log whenever ``_depth`` is not 0, so that other threads are told from it by
-    what they look up anyway (recorded/test_lock.py: test_a_reentrant_lock_is_given_back_by_its_owner_only).
+    Invariants: ``_depth`` is changed by the owner alone (recorded/test_lock.py: test_only_the_outermost_level_is_an_event,
+    test_a_reentrant_lock_is_given_back_by_its_owner_only), and ``_put`` is the owner's way into its log whenever ``_depth``
+    is not 0: the real lock knows faster whose it is than a look-up of the thread's own way would tell
+    (recorded/test_lock.py: test_each_owner_of_a_reentrant_lock_logs_its_own_events).
     """
 
-    __slots__ = ("_depth", "_owner")
+    __slots__ = ("_depth", "_put")
     _kind = "RLock"
 
     def __new__(cls, *_arguments: object, **_named: object) -> Any:
@@ -200,20 +210,20 @@ class RLock(RecordedLock):
     def __init__(self, *arguments: object, **named: object) -> None:
         warn_of_arguments(arguments, named)
         self._depth = 0
-        self._owner: object = None
+        self._put: Callable[[tuple[int, ...]], None]
         real: Any = RealRLock()
         self._record(real, real._is_owned, getframe(1))
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         if blocking and timeout == -1:
             acquire = self._acquire_real
-            if acquire(False):
+            if acquire(*_AT_ONCE):
                 depth = self._depth
                 if depth:
                     self._depth = depth + 1
                     return True
                 time_ns = now()
-                put = self._owner = self._here.put
+                put = self._put = self._here.put
                 self._depth = 1
                 frame = getframe(1)
                 code, lasti, mark, _ = self._acquires.last
@@ -230,13 +240,13 @@ class RLock(RecordedLock):
             return True
         got = super()._acquire_slowly(blocking, timeout, frame)
         if got:
-            self._owner = self._here.put
+            self._put = self._here.put
             self._depth = 1
         return got
 
     def release(self) -> None:
-        put = self._here.put
-        if self._depth != 1 or self._owner is not put:
+        is_owned = self._is_owned
+        if self._depth != 1 or not is_owned():
             self._leave()
             return
         frame = getframe(1)
@@ -244,13 +254,14 @@ class RLock(RecordedLock):
         if frame.f_lasti != lasti or frame.f_code is not code:
             mark = self._releases.elsewhere(frame)
         release = self._release_real
+        put = self._put
         time_ns = now()
         self._depth = 0
         release()
         put((mark, time_ns))
 
     def _leave(self) -> None:
-        """Go up one level that is no event: an inner one, the outermost in a forked child, or somebody else's."""
+        """Go up one level that is no event: an inner one, or somebody else's."""
         if self._is_owned() and self._depth:
             self._depth -= 1
         self._release_real()  # raises what the real one raises
@@ -258,18 +269,25 @@ class RLock(RecordedLock):
     def __enter__(self, calls: int = 1) -> bool:
         """``calls``: so many calls out is who takes it; a condition, whose ``with`` takes its lock, is none of them."""
         acquire = self._acquire_real
-        if acquire(False):
+        if acquire(*_AT_ONCE):
             depth = self._depth
             if depth:
                 self._depth = depth + 1
                 return True
             time_ns = now()
-            put = self._owner = self._here.put
+            put = self._put = self._here.put
             self._depth = 1
             frame = getframe(calls)
-            code, lasti, mark, _ = self._acquires.last
-            if frame.f_lasti != lasti or frame.f_code is not code:
-                mark = self._acquires.elsewhere(frame)
+            marks = self._acquires
+            try:
+                known = marks.by_offset[frame.f_lasti]
+            except KeyError:
+                known = UNKNOWN
+            if known[0] is frame.f_code:
+                marks.last = known
+                mark = known[2]
+            else:
+                mark = marks.elsewhere(frame)
             put((mark, time_ns))
             return True
         return self._acquire_slowly(True, -1, getframe(calls))
@@ -277,12 +295,13 @@ class RLock(RecordedLock):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        put = self._here.put
-        if self._depth != 1 or self._owner is not put:
+        is_owned = self._is_owned
+        if self._depth != 1 or not is_owned():
             self._leave()
             return
         _, _, _, mark = self._acquires.last
         release = self._release_real
+        put = self._put
         time_ns = now()
         self._depth = 0
         release()
@@ -300,7 +319,7 @@ class RLock(RecordedLock):
         depth, self._acquires.last = held
         for _ in range(depth - 1):
             self._acquire_real()
-        self._owner = self._here.put
+        self._put = self._here.put
         self._depth = depth
         return True
 

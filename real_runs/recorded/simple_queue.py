@@ -1,11 +1,10 @@
-"""``queue.SimpleQueue``, recorded: moves of items under a lock with their notes.
+"""``queue.SimpleQueue``, recorded: an item moves, and the move gets its time, while no other one does.
 
-It knows when a real one has something to give, and nothing of the items.
+It knows how a real one waits, and nothing of the items.
 """
 
 from __future__ import annotations
 
-import _thread
 import queue
 import types
 from collections import deque
@@ -15,6 +14,7 @@ from typing import Any
 from ...simcore.trace import NOTHING, Op
 from ..log import request
 from ..thread_log import now
+from .clock import real_sleep
 from .notes import Marks, Recording, getframe
 
 RealSimpleQueue = queue.SimpleQueue
@@ -23,9 +23,30 @@ RealSimpleQueue = queue.SimpleQueue
 class SimpleQueue:
     """``queue.SimpleQueue``, recorded.
 
-    The real one, holding a token an item, does the waiting; items are moved under a lock with the note, since two
-    stamps around the real calls could come out in the wrong order.
+    The times of puts are in the order of the items, and so are those of gets, because a move and its time are one turn.
+    Who calls ``put`` or ``get`` adds its frame to ``_line``, and it is the turn of the first: half the price of an ``RLock``.
+    By the frame a call within a turn of its own thread (a finalizer may put at any moment) is told from one of another thread:
+    it must not wait for the end of that turn, as the other must. Who has to wait leaves the line, as else all threads would
+    hand the interpreter on at every turn.
+
+    Who finds no item waits for a token in a real queue, and a put gives one if somebody waits by then. Tokens may be left
+    over, so whoever gets one looks again.
     """
+
+    __slots__ = (
+        "__weakref__",
+        "_append",
+        "_gets",
+        "_here",
+        "_index",
+        "_items",
+        "_line",
+        "_pop",
+        "_puts",
+        "_recorder",
+        "_tokens",
+        "_waiting",
+    )
 
     def __new__(cls) -> Any:
         if Recording.recorder.places.made_by_library(getframe(1)):
@@ -35,10 +56,13 @@ class SimpleQueue:
     def __init__(self) -> None:
         self._recorder = Recording.recorder
         self._here = self._recorder.here
-        tokens: queue.SimpleQueue[None] = RealSimpleQueue()
-        self._give, self._take = tokens.put, tokens.get
         self._items: deque[Any] = deque()
-        self._moving = _thread.RLock()  # re-entrant, as the real put is: a finalizer may put
+        self._append, self._pop = self._items.append, self._items.popleft
+        # The line begins after four entries of nobody's. With fewer the list would be made smaller and larger at every turn.
+        self._line: list[FrameType | None] = [None] * 4
+        self._tokens: queue.SimpleQueue[None] = RealSimpleQueue()
+        self._waiting: deque[None] = deque()
+        """An entry for each getter that will look for an item once more before it waits for a token."""
         self._index = self._recorder.register_made(self, "SimpleQueue", getframe(1))
         self._puts = Marks(self._recorder, Op.PUT, self._index)
         self._gets = Marks(self._recorder, Op.GET, self._index)
@@ -46,62 +70,115 @@ class SimpleQueue:
     # put() and get() are written out as a lock's methods are, and for the same reason.
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        put = self._here.put
         frame = getframe(1)
         code, lasti, mark, _ = self._puts.last
         if frame.f_lasti != lasti or frame.f_code is not code:
             mark = self._puts.elsewhere(frame)
-        put = self._here.put
-        with self._moving:
-            put((mark, now()))
-            self._items.append(item)
-            self._give(None)
+        line, append = self._line, self._append
+        try:
+            line.append(frame)
+            if line[4] is frame or self._wait_for_turn(frame):
+                time_ns = now()
+                append(item)
+                line.pop(4)
+            else:
+                time_ns = now()
+                append(item)
+        except BaseException:
+            self._leave_turn(frame)
+            raise
+        put((mark, time_ns))
+        if self._waiting:
+            self._tokens.put(None)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        put = self._here.put
         frame = getframe(1)
-        if timeout is not None:
-            self._take_within(block, timeout, frame)
-        else:
-            try:
-                self._take(False)
-            except queue.Empty:
-                if not block:
-                    self._note_failure(frame)
-                    raise
-                self._await_token(None, frame)
         code, lasti, mark, _ = self._gets.last
         if frame.f_lasti != lasti or frame.f_code is not code:
             mark = self._gets.elsewhere(frame)
-        put = self._here.put
-        with self._moving:
-            item = self._items.popleft()
-            put((mark, now()))
+        if timeout is not None:
+            _check(block, timeout)
+        line, pop = self._line, self._pop
+        try:
+            line.append(frame)
+            if line[4] is frame or self._wait_for_turn(frame):
+                item = pop()
+                time_ns = now()
+                line.pop(4)
+            else:
+                item = pop()
+                time_ns = now()
+        except IndexError:
+            self._leave_turn(frame)
+            item, time_ns = None, 0
+        except BaseException:
+            self._leave_turn(frame)
+            raise
+        if not time_ns:
+            item, time_ns = self._get_slowly(block, timeout, frame)
+        put((mark, time_ns))
         return item
 
-    def _take_within(self, block: bool, timeout: float, frame: FrameType) -> None:
-        try:
-            if not block or timeout < 0:
-                self._take(block, timeout)  # raises what the real one raises
-                return
-            try:
-                self._take(False)
-            except queue.Empty:
-                self._await_token(timeout, frame)
-        except queue.Empty:
-            self._note_failure(frame)
-            raise
+    def _wait_for_turn(self, frame: FrameType) -> bool:
+        """False if the turn is an outer call's of this thread; its time and the inner one's may then be exchanged."""
+        line = self._line
+        while True:
+            first = line[4]
+            if first is frame:
+                return True
+            line.remove(frame)
+            outer: FrameType | None = frame
+            while outer is not None:
+                if outer is first:
+                    return False
+                outer = outer.f_back
+            real_sleep(0)  # the other thread was interrupted in its few instructions: all it needs is to run
+            line.append(frame)
 
-    def _await_token(self, timeout: float | None, frame: FrameType) -> None:
+    def _leave_turn(self, frame: FrameType) -> None:
+        if frame in self._line:
+            self._line.remove(frame)
+
+    def _get_slowly(self, block: bool, timeout: float | None, frame: FrameType) -> tuple[Any, int]:
+        """The item and the time of its move."""
         recorder = self._recorder
         log, where = recorder.here.log, recorder.places.location(frame)
-        request(recorder, log, self._index, "SimpleQueue.get", where, timeout is not None)
         try:
-            self._take(True, timeout)
+            if not block:
+                raise queue.Empty
+            request(recorder, log, self._index, "SimpleQueue.get", where, timeout is not None)
+            return self._await_item(timeout, frame)
+        except queue.Empty:
+            log.add((log.index, Op.GET_FAILED, 0, self._index, where, NOTHING, now()))
+            raise
         finally:
             log.waiting = False
 
-    def _note_failure(self, frame: FrameType) -> None:
-        log, where = self._recorder.here.log, self._recorder.places.location(frame)
-        log.add((log.index, Op.GET_FAILED, 0, self._index, where, NOTHING, now()))
+    def _await_item(self, timeout: float | None, frame: FrameType) -> tuple[Any, int]:
+        end_ns = 0 if timeout is None else now() + int(timeout * 1e9)
+        self._waiting.append(None)
+        try:
+            while True:
+                found = self._look(frame)
+                if found:
+                    return found
+                self._tokens.get(True, None if timeout is None else max(0, end_ns - now()) / 1e9)
+        finally:
+            self._waiting.pop()
+            if self._items and self._waiting:  # interrupted between token and item: both are for the next one
+                self._tokens.put(None)
+
+    def _look(self, frame: FrameType) -> tuple[Any, int] | None:
+        try:
+            self._line.append(frame)
+            self._wait_for_turn(frame)
+            return self._pop(), now()
+        except IndexError:
+            return None
+        finally:
+            self._leave_turn(frame)
 
     def put_nowait(self, item: Any) -> None:
         self.put(item)
@@ -117,3 +194,10 @@ class SimpleQueue:
 
     def __class_getitem__(cls, item: Any) -> Any:
         return types.GenericAlias(RealSimpleQueue, item)  # pyright: ignore[reportUnknownVariableType]
+
+
+def _check(block: bool, timeout: float) -> None:
+    """Raise what the real one raises for a time limit that is none."""
+    full: queue.SimpleQueue[None] = RealSimpleQueue()
+    full.put(None)
+    full.get(block, timeout)

@@ -85,6 +85,66 @@ def test_a_reentrant_lock_is_given_back_by_its_owner_only(recorded: Recorded) ->
     assert labels(recorded(body), "RLock") == ["acquire", "release"] * 2
 
 
+@pytest.mark.parametrize("how", ["with", "calls"])
+def test_each_owner_of_a_reentrant_lock_logs_its_own_events(recorded: Recorded, how: str) -> None:
+    """Also the first one's, after another thread has had the lock."""
+
+    def body() -> None:
+        lock = threading.RLock()
+
+        def take(_: int) -> None:
+            if how == "with":
+                with lock, lock:
+                    pass
+            else:
+                lock.acquire()
+                lock.acquire()
+                lock.release()
+                lock.release()
+
+        take(0)
+        in_threads(2, take)
+        take(0)
+
+    trace = recorded(body)
+    assert_true_order(trace)
+    events = [event for event in trace if kind_of(trace, event) == "RLock"]
+    threads = [trace.thread_name(event.thread) for event in events]
+    assert sorted(threads[2:6]) == ["test-0"] * 2 + ["test-1"] * 2
+    assert threads[:2] + threads[6:] == ["MainThread"] * 4
+
+
+def first_place(lock: threading.Lock) -> None:
+    with lock:
+        pass
+    lock.acquire()
+    lock.release()
+
+
+def second_place(lock: threading.Lock) -> None:
+    with lock:
+        pass
+    lock.acquire()
+    lock.release()
+
+
+@pytest.mark.parametrize("kind", ["Lock", "RLock"])
+def test_every_place_is_told_from_others_at_the_same_offset(recorded: Recorded, kind: str) -> None:
+    """Two functions of the same instructions: only their code tells the places apart."""
+    functions = [first_place, second_place, second_place, first_place]
+    assert first_place.__code__.co_code == second_place.__code__.co_code
+
+    def body() -> None:
+        lock = getattr(threading, kind)()
+        for function in functions:
+            function(lock)
+
+    trace = recorded(body)
+    lines = [trace.tables.locations[event.location].line for event in trace if kind_of(trace, event) == kind]
+    first_lines = [function.__code__.co_firstlineno for function in functions]
+    assert lines == [first + offset for first in first_lines for offset in (1, 1, 3, 4)]
+
+
 def test_a_plain_lock_may_be_given_back_by_another_thread(recorded: Recorded) -> None:
     def body() -> None:
         lock = threading.Lock()
