@@ -117,6 +117,8 @@ class Result(msgspec.Struct, kw_only=True):
     findings: list[Finding] = []
     suppressed: list[Suppressed] = []
     unused_suppressions: list[str] = []
+    gpus: int = 0
+    """How many devices were simulated."""
     files: dict[str, list[str]] = {}
     """Where the program's own files lie that places call by name: ``{"bank.py": ["src/bank.py"]}``."""
 

@@ -122,6 +122,8 @@ class Execution:
     refusal: str = ""
     device_rows: list[AnyRow] = field(default_factory=list["AnyRow"])
     """What was asked of simulated devices, and what orders the host threads that did."""
+    queried: set[str] = field(default_factory=set[str])
+    """Where the program asked a device whether it is done, and was told yes."""
 
 
 class ExploredWorld(SimulatedWorld):
@@ -484,6 +486,7 @@ class ExploredWorld(SimulatedWorld):
             spinning=self._spinning(),
             refusal=str(reason or ""),
             device_rows=[] if self.tape is None else self.tape.rows,
+            queried=set() if self.tape is None else self.tape.queried,
         )
 
     def _whole(self, main: VirtualThread) -> list[VirtualThread]:

@@ -32,6 +32,8 @@ def check(
     strict_races: bool = False,
     instrument: Sequence[str] = (),
     precise: bool = False,
+    gpu: str = "none",
+    gpus: int = 1,
     **parameters: Any,
 ) -> Result:
     """Explore the schedules of a program; see ``weft check``.
@@ -52,6 +54,9 @@ def check(
         strict_races: unordered accesses without a consequence are findings, not notes.
         instrument: modules and packages to see accesses of besides the program's own.
         precise: see accesses of code that cannot be rewritten, instruction by instruction (Python 3.12 and later).
+        gpu: ``virtual``: simulate torch's CUDA devices and check streams; a program in this process must look names of
+            ``torch.cuda`` up while it runs (``torch.cuda.Stream()``), since it was imported before.
+        gpus: how many devices there are then.
 
     Raises:
         weft.checking.GaveUp: the first execution could not be completed.
@@ -76,6 +81,8 @@ def check(
         strict_races=strict_races,
         instrument=tuple(instrument),
         precise=precise,
+        gpu=gpu,
+        gpus=gpus,
     )
     if callable(program):
         checked = check(FunctionTarget(program), parameters, options)

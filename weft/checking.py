@@ -137,6 +137,7 @@ def _check(
     notes: list[str] = []
     if exploration.consequences is not None:
         notes = exploration.consequences.notes(exploration.reported, exploration.exhaustive)
+    notes += _about_torch(options)
     if unsaved:
         limits.append(unsaved)
     if exploration.interrupted:
@@ -154,6 +155,7 @@ def _check(
             steps=exploration.steps,
             seconds=round(perf_counter() - started, 3),
             engine=options.strategy,
+            gpus=options.gpus if options.gpu == "virtual" else 0,
             limits=limits,
             notes=notes,
             findings=findings,
@@ -215,6 +217,15 @@ def _devices(options: Options) -> Generator[None]:
 
     with virtual_gpus(options.gpus):
         yield
+
+
+def _about_torch(options: Options) -> list[str]:
+    if options.gpu == "none":
+        return []
+    from .simcore.gpu.torch_cuda import torch, untested
+
+    words = untested(torch.__version__)
+    return [words] if words else []
 
 
 def _precisely(target: Runnable, options: Options) -> AbstractContextManager[Opcodes | None]:
@@ -325,6 +336,7 @@ def replay(target: Runnable, failure: Mapping[str, Any], *, pdb: bool = False) -
             steps=recorded.execution.steps,
             seconds=round(perf_counter() - started, 3),
             engine="replay",
+            gpus=options.gpus if options.gpu == "virtual" else 0,
             limits=["one recorded schedule was repeated"],
             findings=findings,
         ),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from .checkers.rules import RULES
-from .options import STRATEGIES
+from .options import GPUS, GPUS_MAX, STRATEGIES
 
 FILE = "pyproject.toml"
 
@@ -66,6 +66,8 @@ KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "races": _SWITCH,
     "strict_races": _SWITCH,
     "precise": _SWITCH,
+    "gpu": (lambda value: value in GPUS, f"one of {', '.join(GPUS)}"),
+    "gpus": (lambda value: _is_count(value) and value <= GPUS_MAX, f"a whole number from 1 to {GPUS_MAX}"),
 }
 """Each key with the test its value must pass and the words for that; tests/weft/test_configuration.py tries them all."""
 

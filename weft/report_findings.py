@@ -140,11 +140,17 @@ def command_of(result: Result) -> str:
     """The command that makes the result again."""
     if result.command != "check":
         return ""
-    return command_line("check", result.target, result.parameters, result.seed, engine=result.engine)
+    return command_line("check", result.target, result.parameters, result.seed, engine=result.engine, gpus=result.gpus)
 
 
 def command_line(
-    command: str, target: str, parameters: Mapping[str, Any], seed: int | None, *, engine: str = "dpor"
+    command: str,
+    target: str,
+    parameters: Mapping[str, Any],
+    seed: int | None,
+    *,
+    engine: str = "dpor",
+    gpus: int = 0,
 ) -> str:
     words = ["weft", command, target]
     for name, value in parameters.items():
@@ -152,6 +158,8 @@ def command_line(
         words += ["--set", f"{name}={','.join(str(item) for item in values)}"]
     if engine != "dpor":
         words += ["--strategy", engine]
+    if gpus:
+        words += ["--gpu", "virtual", *(["--gpus", str(gpus)] if gpus > 1 else [])]
     if seed is not None:
         words += ["--seed", str(seed)]
     return shlex.join(words)

@@ -370,24 +370,26 @@ def _warm_up(program: Callable[[], None], budget: Budget, seed: int, watch: _Wat
 class _Bounds:
     """What kept an exploration from being exhaustive, collected over its executions."""
 
-    __slots__ = ("cut_off", "polling", "step_limit", "unseen")
+    __slots__ = ("cut_off", "polling", "queried", "step_limit", "unseen")
 
     def __init__(self) -> None:
         self.unseen: set[str] = set()
         """Groups of variables found to be raced for when the exploration could not start over any more."""
+        self.queried: set[str] = set()
         self.polling = False
         self.step_limit = False
         self.cut_off = ""
 
     def note(self, execution: Execution) -> None:
         self.polling |= execution.polling_bounded
+        self.queried |= execution.queried
         self.step_limit |= execution.outcome is Outcome.STEP_LIMIT
         if execution.outcome in (Outcome.REFUSED, Outcome.STALLED):
             self.cut_off = execution.refusal
 
     @property
     def any(self) -> bool:
-        return bool(self.polling or self.step_limit or self.cut_off or self.unseen)
+        return bool(self.polling or self.queried or self.step_limit or self.cut_off or self.unseen)
 
 
 def _explore(
@@ -488,6 +490,9 @@ def _limits(bounds: _Bounds, strategy: Explorer, budget: Budget) -> list[str]:
         limits.append(f"an execution was cut off: {bounds.cut_off}")
     if bounds.polling:
         limits.append(f"a thread that polls was let look {POLLS_IN_A_ROW} times in a row, then only after a change")
+    if bounds.queried:
+        places = ", ".join(sorted(bounds.queried))
+        limits.append(f"query() always said that the device is done, so what follows a no was not run ({places})")
     if bounds.unseen:
         limits.append(f"the order of accesses to {len(bounds.unseen)} further groups of variables was not explored")
     if bounds.step_limit:

@@ -6,6 +6,8 @@ torch; whoever stands in for a library tells it what happened.
 
 from __future__ import annotations
 
+import linecache
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -22,6 +24,10 @@ HOST = -1
 """The number of the host, among those of devices."""
 CAPACITY = 80 << 30
 """Bytes of memory of a virtual device: those of the H100 that most people rent."""
+
+
+_WAITS = re.compile(r"\s*while not [^:]*\.query\(\)\s*:")
+"""A loop that ends when the work is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +107,8 @@ class Tape:
     def __init__(self, devices: int, thread: Callable[[], tuple[int, str]], *, capacity: int = CAPACITY) -> None:
         self.rows: list[rows.AnyRow] = []
         self.memories = [Memory(capacity) for _ in range(devices)]
+        self.queried: set[str] = set()
+        """Where the program asked whether work is done, and could have gone another way had it not been."""
         self.launched: Callable[[Stream, Iterable[tuple[int, bool]]], None] | None = None
         """Told after something was launched: where, and which storages it touches, and whether it writes them."""
         self.touched: Callable[[Stream, bool], None] | None = None
@@ -221,6 +229,14 @@ class Tape:
     def _not_capturing(self) -> None:
         if self._captures and self.who() in self._captures:
             raise CaptureError("CUDA error: operation not permitted when stream is capturing")
+
+    def asked(self) -> None:
+        """The program asks whether work is done. Where that is all that a loop waits for, it may as well be."""
+        frame = user_frame(sys._getframe(1))
+        if frame is not None:
+            line = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+            if _WAITS.match(line) is None:
+                self.queried.add(_text(frame))
 
     # Memory.
 

@@ -99,6 +99,7 @@ class Stream:
 
     def query(self) -> bool:
         """Is it done? A virtual device always is; from then on the program may rely on it."""
+        Current.machine.tape.asked()
         Current.machine.tape.touch(self.known, look=True)
         Current.machine.tape.stream_done(self.known)
         return True
@@ -175,8 +176,10 @@ class Event:
 
     def query(self) -> bool:
         """Has it come? On a virtual device always, also when it was never recorded."""
+        tape = Current.machine.tape
         if self._recorded_at >= 0:
-            Current.machine.tape.event_done(self.key)
+            tape.asked()
+            tape.event_done(self.key)
         return True
 
     def synchronize(self) -> None:

@@ -110,6 +110,7 @@ RESULT_KEYS = {"schema", "weft", "command", "target", "seed", "verdict", "exhaus
     "findings",
     "suppressed",
     "unused_suppressions",
+    "gpus",
     "files",
 }
 FINDING_KEYS = {"rule", "kind", "certainty", "message", "fingerprint", "threads", "steps", "switches", "replay"}

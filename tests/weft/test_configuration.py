@@ -26,6 +26,8 @@ GOOD: dict[str, list[str]] = {
     "races": ["true", "false"],
     "strict_races": ["true"],
     "precise": ["false"],  # true needs Python 3.12: tests/simcore/test_opcodes.py
+    "gpu": ['"none"', '"virtual"'],
+    "gpus": ["1", "64"],
 }
 BAD: dict[str, list[str]] = {
     "ignore": ['"D001"', "[1]", "true", '["D0O1"]', '[":x"]'],
@@ -40,6 +42,8 @@ BAD: dict[str, list[str]] = {
     "races": ["0"],
     "strict_races": ['"off"'],
     "precise": ["1"],
+    "gpu": ['"h200"', "1", "[]"],
+    "gpus": ["0", "65", "true", "1.0"],
 }
 
 
