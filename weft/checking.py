@@ -27,6 +27,7 @@ from .simcore.trace import Header, Trace
 from .sources import program_files
 
 if TYPE_CHECKING:
+    from .simcore.gpu.rows import AnyRow
     from .simcore.opcodes import Opcodes
 
 NO_TORCH = "--gpu virtual needs torch, which is not installed here; install it with: pip install 'weft[torch]'"
@@ -61,6 +62,8 @@ class Checked:
     result: Result
     traces: list[Trace] = field(default_factory=list)
     interrupted: bool = False
+    device_rows: list[AnyRow] = field(default_factory=list["AnyRow"])
+    """What the simulated devices were asked to do, where that was to be kept."""
 
 
 def check(
@@ -129,10 +132,10 @@ def _check(
                 finding.replay = str(_save(target, parameters, argv or [], options, finding, problem, recorded))
             except OSError as error:
                 unsaved = f"nothing to replay: the failure could not be written into {FAILURES} ({error.strerror})"
-    if options.traces and not rows and exploration.executions:
-        traces = [
-            record(lambda: target.run(parameters), (), header, target=_named(target), budget=options.budget()).trace
-        ]
+    device_rows = rows[0][2].execution.device_rows if rows else []
+    if (options.traces or options.rows) and not rows and exploration.executions:
+        good = record(lambda: target.run(parameters), (), header, target=_named(target), budget=options.budget())
+        traces, device_rows = [good.trace], good.execution.device_rows
     limits = [*exploration.limits, *_unseen(target, options, loaded, precise)]
     notes: list[str] = []
     if exploration.consequences is not None:
@@ -163,6 +166,7 @@ def _check(
         ),
         traces,
         exploration.interrupted,
+        device_rows if options.rows else [],
     )
 
 

@@ -5,6 +5,7 @@ The exploring happens in a child process; here is what surrounds it: the sweep, 
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from .configuration import Configuration
     from .options import Options
     from .suppressions import Suppressions
+
+
+ROWS = "rows.jsonl"
 
 
 def names(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -110,6 +114,12 @@ def names(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) ->
     help="How many devices --gpu virtual has.",
 )
 @click.option(
+    "--rows",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write what the virtual devices were asked to do; weft analyze reads it.",
+)
+@click.option(
     "--config", type=click.Path(dir_okay=False), metavar="FILE", help="Read [tool.weft] here, not in pyproject.toml."
 )
 @click.option(
@@ -134,6 +144,7 @@ def check(
     config: str | None,
     form: str,
     gil: str | None,
+    rows: str | None,
     **options: Any,
 ) -> None:
     """Explore the schedules of TARGET; report deadlocks, races, failures.
@@ -153,9 +164,11 @@ def check(
     text, argv = chosen_target(target, module, args)
     combinations = parse_settings(settings)
     configuration = read_configuration(config)
-    chosen = chosen_options(ctx, configuration, gil, {**options, "traces": html is not None})
+    chosen = chosen_options(ctx, configuration, gil, {**options, "traces": html is not None, "rows": rows is not None})
+    if rows is not None and (chosen.gpu == "none" or len(combinations) > 1):
+        stop("--rows is for one run with --gpu virtual; give that, and one value for each --set")
     suppressions = Suppressions(configuration.ignore, configuration.file)
-    with written(json_file, html, sarif), tempfile.TemporaryDirectory(prefix="weft-") as scratch:
+    with written(json_file, html, sarif, rows), tempfile.TemporaryDirectory(prefix="weft-") as scratch:
         results: list[Result] = []
         files: list[list[str]] = []
         interrupted = False
@@ -166,6 +179,9 @@ def check(
             files.append(traces)
             if interrupted:
                 break
+            if rows is not None:
+                with writing(rows):
+                    shutil.copyfile(max(place.glob(f"*/{ROWS}")), rows)  # of the second check, if there was one
         merged = merge(results, combinations)
         merged.unused_suppressions = results[-1].unused_suppressions = suppressions.unused(races=chosen.races)
         code = INTERRUPTED if interrupted else FOUND if merged.findings else 0
@@ -263,6 +279,7 @@ def run_check(
         "options": asdict(options),
         "quiet": True,
         "traces_in": traces_in if options.traces else "",
+        "rows_file": str(Path(traces_in) / ROWS) if options.rows else "",
     }
     with progress_line(quiet) as progress:
         try:

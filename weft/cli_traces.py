@@ -310,6 +310,8 @@ def analyze(
 ) -> None:
     """Run the trace checkers on a recorded or imported TRACE (.weft, .jsonl, STD).
 
+    TRACE may also be what weft check --gpu virtual --rows has written.
+
     \b
     Examples:
       weft record service.py -o service.weft; weft analyze service.weft
@@ -322,23 +324,31 @@ def analyze(
     from .cli_check import read_configuration
     from .locking import result_of
     from .simcore import std_format
+    from .simcore.gpu.rows import looks_like_rows
     from .sources import trace_files
     from .text_runs import analyze_text
 
     started = perf_counter()
     configuration = read_configuration(config)
     with written(json_file, html, sarif, std):
-        read = read_trace(trace)
-        limits = [read.note] if read.note else []
-        limits.append("other schedules than those this trace can be reordered to")
-        findings, notes = findings_of(read)
-        result = result_of("analyze", trace, findings, limits)
-        result.notes = notes
-        result.steps = len(read)
-        result.files = trace_files(read)
+        read = None if looks_like_rows(Path(trace)) else read_trace(trace)
+        if read is None:
+            result = _analyzed_rows(trace)
+            if std is not None:
+                stop(
+                    f"{trace} holds what devices were asked to do, which the STD format has no words for; leave --std out"
+                )
+        else:
+            limits = [read.note] if read.note else []
+            limits.append("other schedules than those this trace can be reordered to")
+            findings, notes = findings_of(read)
+            result = result_of("analyze", trace, findings, limits)
+            result.notes = notes
+            result.steps = len(read)
+            result.files = trace_files(read)
         _set_aside(result, configuration)
         result.seconds = round(perf_counter() - started, 3)
-        if std is not None:
+        if std is not None and read is not None:
             with writing(std):
                 std_format.save(read, std)
         write_json(json_file, msgspec.to_builtins(result))
@@ -346,6 +356,23 @@ def analyze(
     if not quiet and json_file != "-":
         click.echo(analyze_text(result) if form == "text" else _github(result))
     raise click.exceptions.Exit(FOUND if result.findings else 0)
+
+
+def _analyzed_rows(file: str) -> Result:
+    """Streams and host threads of one run on devices."""
+    from .checkers.gpu.findings import find
+    from .locking import result_of
+    from .simcore.gpu.rows import RowsError, load
+
+    try:
+        _, rows = load(Path(file))
+    except RowsError as error:
+        stop(str(error))
+    if not rows:
+        stop(f"{file} holds no row: the program has asked nothing of a device")
+    result = result_of("analyze", file, find(rows), ["other orders of the host threads than this one"])
+    result.steps = len(rows)
+    return result
 
 
 def register(group: click.Group) -> None:

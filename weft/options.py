@@ -56,6 +56,8 @@ class Options:
     """``virtual``: torch's ``cuda`` devices are simulated, and what the program does with them is checked."""
     gpus: int = 1
     """How many devices there are then."""
+    rows: bool = False
+    """Also keep what the devices were asked to do: in the run that shows the first finding, or in a good one."""
 
     def __post_init__(self) -> None:
         if self.precise:

@@ -138,6 +138,10 @@ def _check(job: dict[str, Any], target: Any, reply: _Reply) -> int:
             reply.send({"progress": {"executions": executions, "steps": steps, "seconds": seconds}})
 
     checked = check(target, job["parameters"], Options(**job["options"]), argv=job["argv"], progress=progress)
+    if job.get("rows_file"):
+        from .simcore.gpu.rows import save
+
+        save(Path(job["rows_file"]), checked.device_rows, job["target"])
     _send(checked, job, reply)
     return INTERRUPTED if checked.interrupted else OK
 

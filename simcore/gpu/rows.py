@@ -7,6 +7,7 @@ It says what rows mean; what orders them, and which of them are hazards, is for 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -143,6 +144,7 @@ class Receive(Row, frozen=True, kw_only=True, tag="recv"):
     token: int
 
 
+_HEAD_MAX = 1 << 12
 AnyRow = (
     NewThread
     | NewStream
@@ -161,8 +163,18 @@ AnyRow = (
 )
 
 
+SCHEMA = "weft.device-rows/1"
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True, tag_field="k", tag="head", omit_defaults=True):
+    """The first line of a file of rows: of what program, by which version of the format."""
+
+    schema: str
+    target: str = ""
+
+
 class RowsError(ValueError):
-    """A line is no row; the message says which and why."""
+    """A line is no row, or a file none of rows; the message says which and why."""
 
 
 def decode(lines: Iterable[bytes | str], name: str) -> Iterator[AnyRow]:
@@ -180,6 +192,40 @@ def decode(lines: Iterable[bytes | str], name: str) -> Iterator[AnyRow]:
                 raise RowsError(
                     f'{name}, line {number}: {error}; each line is a JSON object, its "k" says what it is'
                 ) from error
+
+
+def save(path: Path, given: Iterable[AnyRow], target: str) -> None:
+    """Write a file that :func:`load` reads."""
+    head = msgspec.json.encode(Head(schema=SCHEMA, target=target)) + b"\n"
+    path.write_bytes(head + encode(given))
+
+
+def looks_like_rows(path: Path) -> bool:
+    """Does the file begin as :func:`save` begins it?"""
+    try:
+        with path.open("rb") as file:
+            return file.readline(_HEAD_MAX).startswith(b'{"k":"head"')
+    except OSError:
+        return False
+
+
+def load(path: Path) -> tuple[Head, list[AnyRow]]:
+    """The head and the rows of a file.
+
+    Raises:
+        RowsError: unreadable, of another version of the format, or with a line that is no row.
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise RowsError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        head = msgspec.json.decode(lines[0] if lines else b"", type=Head)
+    except msgspec.DecodeError as error:
+        raise RowsError(f"{path} is no file of device rows: its first line is no head ({error})") from error
+    if head.schema != SCHEMA:
+        raise RowsError(f"{path} is in the format {head.schema}; this version of weft reads {SCHEMA}")
+    return head, [*decode([b"", *lines[1:]], str(path))]
 
 
 def encode(given: Iterable[AnyRow]) -> bytes:

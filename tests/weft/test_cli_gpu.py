@@ -119,6 +119,51 @@ def test_torchs_modes_follow_the_threads(weft: Weft) -> None:
         assert weft("check", program, *options).verdict().startswith("clean"), options
 
 
+@needs_torch
+def test_what_the_devices_were_asked_is_kept_and_analyzed(weft: Weft) -> None:
+    program = weft.write("racy.py", RACY)
+    assert weft("check", program, "--gpu", "virtual", "--rows", "rows.jsonl").code == 1
+    done = weft("analyze", "rows.jsonl")
+    assert done.code == 1
+    assert done.out.startswith("G001 gpu-race (observed) at racy.py:3\n")
+    weft.write("right.py", RACY.replace("with ", "side.wait_stream(torch.cuda.current_stream())\nwith "))
+    assert weft("check", "right.py", "--gpu", "virtual", "--rows", "rows.jsonl", "-q").code == 0
+    assert weft("analyze", "rows.jsonl").verdict().startswith("nothing found")
+    assert weft("analyze", "rows.jsonl", "--std", "rows.std").err.startswith(
+        "weft: rows.jsonl holds what devices were asked"
+    )
+
+
+ROW = '{"k":"head","schema":"weft.device-rows/1"}\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (ROW, "rows.jsonl holds no row: the program has asked nothing of a device"),
+        (
+            ROW + '{"k":"op","stream":1,"na',
+            'rows.jsonl, line 2: Input data was truncated; each line is a JSON object, its "k"',
+        ),
+        (ROW + '{"k":"jump"}\n', "rows.jsonl, line 2: Invalid value 'jump'"),
+        (ROW.replace("/1", "/7"), "rows.jsonl is in the format weft.device-rows/7; this version of weft reads"),
+    ],
+)
+def test_a_file_that_holds_no_rows(weft: Weft, text: str, says: str) -> None:
+    weft.write("rows.jsonl", text)
+    done = weft("analyze", "rows.jsonl")
+    assert done.code == 2
+    assert done.err.startswith(f"weft: {says}")
+    assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("options", [[], ["--gpu", "virtual", "--set", "n=1,2"]])
+def test_rows_are_of_one_run_on_virtual_devices(weft: Weft, options: list[str]) -> None:
+    done = weft("check", weft.write("racy.py", RACY), "--rows", "rows.jsonl", *options)
+    assert done.code == 2
+    assert done.err.startswith("weft: --rows is for one run with --gpu virtual")
+
+
 def test_without_torch_the_extra_is_named(weft: Weft) -> None:
     weft.write("elsewhere/sitecustomize.py", "import sys\nsys.modules['torch'] = None\n")
     program = weft.write("racy.py", RACY)
