@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+import numpy
+
 from .. import refusals
 from ..library import hide
 from . import tape as _tape
@@ -434,6 +436,12 @@ class Machine(VirtualDevices):
             if written and not direct:
                 self.tape.host("copy to the host", (), written)
 
+    def touched_by_host(self, block: Block, name: str, low: int, high: int, *, write: bool) -> None:
+        """The host goes over these bytes of pinned memory by itself; of its memory's next life it is not told."""
+        if block.tape is self.tape:
+            spans = [Span(block.number, low, high)]
+            self.tape.host(name, () if write else spans, spans if write else ())
+
     def waits_for(self, tensor: Any, name: str) -> None:
         """The host needs the tensor's values: a blocking copy. Or it reads pinned memory."""
         block = self.block(tensor)
@@ -489,6 +497,6 @@ def _by_mask(known: Operator, args: Sequence[Any]) -> bool:
 
 
 def hide_torch() -> None:
-    """Lines of torch are no place to show a user."""
-    for folder in torch.__path__:
+    """Lines of torch, and of NumPy behind its arrays, are no place to show a user."""
+    for folder in (*torch.__path__, *numpy.__path__):
         hide(folder)

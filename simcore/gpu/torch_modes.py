@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from .numpy_views import watched
 from .torch_machine import EVERYWHERE, HOST, Machine, refuse, tensors_in, torch
 
 if TYPE_CHECKING:
@@ -396,7 +397,17 @@ def _numpy(machine: Machine, func: Any, args: Sequence[Any], named: dict[str, An
             f"can't convert cuda:{device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory "
             "first."
         )
-    return _reading(machine, func, args, named)
+    block = machine.block(args[0])
+    if block is None:
+        return func(*args, **named)
+    # Making the view is no access; what is done with it is.
+    found = func(*args, **named)
+    base: int = args[0].untyped_storage().data_ptr()
+
+    def touch(name: str, low: int, high: int, write: bool) -> None:
+        machine.touched_by_host(block, name, low - base, high - base, write=write)
+
+    return watched(found, touch)
 
 
 def _no_interface(machine: Machine, func: Any, args: Sequence[Any], named: dict[str, Any]) -> Any:

@@ -1,5 +1,4 @@
 # expect: clean
-# needs: what numpy reads and writes of pinned memory
 # pyright: basic
 """``numpy()`` makes a view and reads nothing yet; what it shows is read after the host has waited."""
 

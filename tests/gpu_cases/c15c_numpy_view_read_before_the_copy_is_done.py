@@ -1,5 +1,4 @@
 # expect: G001
-# needs: what numpy reads and writes of pinned memory
 # twin: c15b_numpy_view_made_before_the_copy_is_done
 # pyright: basic
 """The numpy view of a pinned buffer is made once, and read while the device may still be copying into the buffer."""
