@@ -17,7 +17,10 @@ _VIEWS_UNSAID = frozenset(
 )
 _WAITS = frozenset(
     {
+        "_linalg_check_errors",
         "_local_scalar_dense",
+        "allclose",
+        "bincount",
         "_unique2",
         "equal",
         "is_nonzero",
@@ -32,7 +35,21 @@ _WAITS = frozenset(
 _SPOKEN = {"_local_scalar_dense": "item", "_to_copy": "to", "_index_put_impl_": "index_put_", "_unique2": "unique"}
 """What users call operators that have another name inside."""
 _MIXES = frozenset(
-    {"copy_", "_to_copy", "index", "index_put_", "_index_put_impl_", "_foreach_copy_", "record_stream", "is_pinned"}
+    {
+        "copy_",
+        "_ctc_loss",
+        "_ctc_loss_backward",
+        "_pack_padded_sequence",
+        "_pack_padded_sequence_backward",
+        "_pad_packed_sequence",
+        "_to_copy",
+        "index",
+        "index_put_",
+        "_index_put_impl_",
+        "_foreach_copy_",
+        "record_stream",
+        "is_pinned",
+    }
 )
 """Operators whose arguments may be on several devices."""
 

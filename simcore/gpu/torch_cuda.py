@@ -6,6 +6,7 @@ What a name means is here where it is a line; streams, graphs and operators have
 from __future__ import annotations
 
 import types
+from collections import defaultdict
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +16,7 @@ from . import torch_graphs as graphs
 from . import torch_streams as streams
 from .tape import CAPACITY
 from .torch_machine import Machine, hide_torch, refuse, torch
-from .torch_modes import FunctionMode, device_number, modes, move, name_of
+from .torch_modes import FunctionMode, device_number, modes, name_of, words
 from .torch_streams import Current, device_index
 
 _Row = tuple[Any, str, Any]
@@ -104,7 +105,8 @@ def _most(device: Any = None) -> int:
 
 
 def _memory_stats(device: Any = None) -> dict[str, int]:
-    return {"allocated_bytes.all.current": _used(device), "allocated_bytes.all.peak": _most(device)}
+    known = {"allocated_bytes.all.current": _used(device), "allocated_bytes.all.peak": _most(device)}
+    return defaultdict(int, known)
 
 
 def _get_random(device: Any = "cuda") -> Any:
@@ -140,10 +142,15 @@ def _said(value: Any) -> Callable[..., Any]:
 
 
 def _refusing(name: str, instead: str) -> Callable[..., Any]:
-    def refusing(*_: Any, **__: Any) -> Any:
-        refuse(f"calls torch.cuda.{name}", instead)
+    return _ending(f"calls torch.cuda.{name}", instead)
 
-    return refusing
+
+_MEMORY = words(
+    "memory_allocated memory_reserved max_memory_allocated max_memory_reserved reset_peak_memory_stats "
+    "reset_max_memory_allocated reset_accumulated_memory_stats empty_cache mem_get_info memory_summary memory_stats "
+    "memory_snapshot set_per_process_memory_fraction"
+)
+"""Names that ``torch.cuda.memory`` has, too."""
 
 
 def _cuda_rows() -> list[_Row]:
@@ -187,9 +194,15 @@ def _cuda_rows() -> list[_Row]:
         "mem_get_info": _free_and_total,
         "memory_summary": _said(""),
         "memory_stats": _memory_stats,
+        "reset_accumulated_memory_stats": _said(None),
+        "memory_snapshot": _said([]),
         "set_per_process_memory_fraction": _said(None),
+        "set_sync_debug_mode": _said(None),
+        "get_sync_debug_mode": _said(0),
+        "caching_allocator_alloc": _refusing("caching_allocator_alloc", "make a tensor"),
+        "MemPool": _refusing("MemPool", "leave the pool to torch"),
         "manual_seed": torch.random.default_generator.manual_seed,
-        "manual_seed_all": _said(None),
+        "manual_seed_all": torch.random.default_generator.manual_seed,
         "seed": _said(None),
         "seed_all": _said(None),
         "initial_seed": torch.random.initial_seed,
@@ -208,8 +221,9 @@ def _cuda_rows() -> list[_Row]:
         "_maybe_exchange_device": _exchange_device,
     }
     rows: list[_Row] = [(cuda, name, value) for name, value in names.items()]
-    for name in ("memory_allocated", "memory_reserved", "max_memory_allocated", "empty_cache", "mem_get_info"):
-        rows.append((cuda.memory, name, names[name]))
+    rows += [(cuda.memory, name, names[name]) for name in sorted(_MEMORY) if hasattr(cuda.memory, name)]
+    for name in ("_record_memory_history", "_dump_snapshot"):
+        rows.append((cuda.memory, name, _said(None)))
     for name in ("manual_seed", "manual_seed_all", "get_rng_state", "set_rng_state"):
         rows.append((cuda.random, name, names[name]))
     for name in ("Stream", "Event", "ExternalStream"):
@@ -217,6 +231,36 @@ def _cuda_rows() -> list[_Row]:
     for name in ("range_push", "range_pop", "range_start", "range_end", "mark"):
         rows.append((cuda.nvtx, name, _said(None)))
     return rows
+
+
+def _other_rows() -> list[_Row]:
+    """What torch has beside ``torch.cuda`` and is not simulated."""
+    profiler: Any = torch.profiler.profile
+    rows: list[_Row] = [
+        (torch.nn.DataParallel, "forward", _ending("uses torch.nn.DataParallel", "check one device")),
+        (torch.jit, "trace", _ending("traces a function with torch.jit.trace", "check the function itself")),
+        (profiler, "__init__", _profiling(profiler.__init__)),
+    ]
+    if torch.distributed.is_available():
+        alone = "check the part that one process does, without collectives"
+        rows.append((torch.distributed, "init_process_group", _ending("opens a process group", alone)))
+    return rows
+
+
+def _profiling(real: Any) -> Any:
+    def init(self: Any, *, activities: Any = None, **named: Any) -> None:
+        """There is no driver that could tell of kernels."""
+        cuda = torch.profiler.ProfilerActivity.CUDA
+        real(self, activities=activities and [each for each in activities if each != cuda], **named)
+
+    return init
+
+
+def _ending(what: str, instead: str) -> Callable[..., Any]:
+    def ending(*_: Any, **__: Any) -> Any:
+        refuse(what, instead)
+
+    return ending
 
 
 def _exchange_device(device: int) -> int:
@@ -242,11 +286,29 @@ def _accelerator_rows() -> list[_Row]:
         "current_stream": streams.current_stream,
         "set_stream": streams.set_stream,
         "synchronize": _synchronize,
+        "device_index": Device,
+        "empty_cache": _said(None),
+        "memory_allocated": _used,
+        "memory_reserved": _used,
+        "max_memory_allocated": _most,
+        "max_memory_reserved": _most,
+        "memory_stats": _memory_stats,
+        "reset_peak_memory_stats": _reset_peak,
     }
     return [(accelerator, name, value) for name, value in names.items() if hasattr(accelerator, name)]
 
 
-class _Generator(torch.Generator):
+_kind: Any = torch.Generator.__class__
+
+
+class _GeneratorKind(_kind):
+    """The CPU's own are generators, too."""
+
+    def __instancecheck__(self, instance: object) -> bool:
+        return isinstance(instance, torch._C.Generator)
+
+
+class _Generator(torch.Generator, metaclass=_GeneratorKind):
     """``torch.Generator(device="cuda")``: the numbers are those of the CPU's."""
 
     def __new__(cls, device: Any = "cpu") -> Any:
@@ -301,9 +363,42 @@ def _core_rows(machine: Machine, mode: FunctionMode) -> list[_Row]:
         with torch._C.DisableTorchFunction():
             return _by_device_and_type(machine, lists)
 
+    def saved_from(storage: Any) -> str | None:
+        """Where a storage that is saved is; saving is a blocking copy to the host."""
+        block = machine.blocks.get(getattr(storage, "_untyped_storage", storage)._cdata)
+        if block is None or block.device < 0:
+            return None
+        machine.saved(block)
+        return f"cuda:{block.device}"
+
+    def restored(storage: Any, location: str) -> Any:
+        if not location.startswith("cuda"):
+            return None
+        with torch._C.DisableTorchFunction():
+            machine.restored(storage, device_number(machine, location))
+        return storage
+
+    push: Any = torch._C._autograd._push_saved_tensors_default_hooks
+
+    def push_hooks(pack: Any, unpack: Any) -> None:
+        push(inside(pack), inside(unpack))
+
+    def inside(hook: Any) -> Any:
+        """Torch calls these in the middle of an operator, when it has taken the function mode off the stack."""
+
+        def hooked(value: Any) -> Any:
+            if mode in torch.overrides._get_current_function_mode_stack():
+                return hook(value)
+            with mode:
+                return hook(value)
+
+        return hooked
+
     rows: list[_Row] = [
+        (torch._C._autograd, "_push_saved_tensors_default_hooks", push_hooks),
+        (torch.backends.cudnn, "is_acceptable", _said(False)),
+        (torch.serialization, "_package_registry", [(0, saved_from, restored), *torch.serialization._package_registry]),
         (torch._C, "_group_tensors_by_device_and_dtype", grouped),
-        (torch, "load", _loading(torch.load)),
         (torch, "Stream", streams.GenericStream),
         (torch, "Event", streams.GenericEvent),
         (torch, "Generator", _Generator),
@@ -364,40 +459,6 @@ def _by_device_and_type(machine: Machine, lists: Any) -> dict[Any, Any]:
     return groups
 
 
-def _loading(real: Any) -> Any:
-    """``torch.load(map_location="cuda")``: loaded on the host, then copied."""
-
-    def load(f: Any, map_location: Any = None, *args: Any, **named: Any) -> Any:
-        machine = Current.machine
-        try:
-            device = -1 if map_location is None or callable(map_location) else device_number(machine, map_location)
-        except (TypeError, RuntimeError):
-            device = -1
-        if device < 0:
-            return real(f, map_location, *args, **named)
-        with torch.device("cpu"):
-            loaded = real(f, "cpu", *args, **named)
-        return _on(machine, loaded, device)
-
-    return load
-
-
-def _on(machine: Machine, value: Any, device: int) -> Any:
-    """The same with its tensors on a device: what is in dictionaries, lists and tuples, and modules."""
-    if isinstance(value, torch.Tensor):
-        return move(machine, value, device, None, False, None)
-    if isinstance(value, torch.nn.Module):
-        return value.to(name_of(device))
-    found: Any = value
-    if isinstance(value, dict):
-        for key in found:
-            found[key] = _on(machine, found[key], device)
-        return found
-    if type(found) in (list, tuple):
-        return type(found)(_on(machine, part, device) for part in found)
-    return found
-
-
 def untested(version: str) -> str:
     """A sentence about a version of torch that was never tried with the virtual device; empty if it was."""
     if ".".join(version.split(".")[:2]) in TESTED:
@@ -415,7 +476,7 @@ def virtual_gpus(devices: int = 1, capacity: int = CAPACITY) -> Generator[Machin
     torch.set_num_threads(1)
     try:
         mode = FunctionMode(machine)
-        for holder, name, value in _cuda_rows() + _accelerator_rows() + _core_rows(machine, mode):
+        for holder, name, value in _cuda_rows() + _accelerator_rows() + _other_rows() + _core_rows(machine, mode):
             saved.append((holder, name, holder.__dict__.get(name, _ABSENT)))
             setattr(holder, name, value)
         with modes(machine):

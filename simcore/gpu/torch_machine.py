@@ -38,6 +38,8 @@ _current_node: Callable[[], Any] = torch._C._current_autograd_node
 _sequence_number: Callable[[], int] = torch._C._autograd._get_sequence_nr
 _PER_PRIORITY = 32
 """Streams in torch's pool, for each priority; the next one made is the first again (``c10/cuda/CUDAStream.cpp``)."""
+_ON_THE_HOST = {("_pack_padded_sequence", 1)}
+"""Results that operators on a device leave on the host."""
 _LEAF = 1 << 63
 """Nodes that accumulate gradients have sequence numbers beyond this one."""
 EVERYWHERE = -2
@@ -95,7 +97,7 @@ class Machine(VirtualDevices):
         self.thread = thread
         self.tape = Tape(self.devices, thread, capacity=self.capacity)
         self.states: dict[int, HostState] = {}
-        self._made = [0, 0]
+        self._made: dict[tuple[int, int], int] = {}
         self._history: list[tuple[int, dict[int, Stream]]] = []
         """From which number on nodes of autograd belong to which streams."""
         devices = getattr(torch, "_GLOBAL_DEVICE_CONTEXT", None)
@@ -129,8 +131,9 @@ class Machine(VirtualDevices):
     def new_stream(self, device: int, priority: int = 0) -> Stream:
         """The next of torch's pool, which hands its streams out in turn."""
         high = int(priority < 0)
-        number = self._made[high] % _PER_PRIORITY
-        self._made[high] += 1
+        made = self._made.get((device, high), 0)
+        number = made % _PER_PRIORITY
+        self._made[device, high] = made + 1
         return Stream(device, (high + 1) << 8 | number)
 
     def current_stream(self, device: int) -> Stream:
@@ -241,6 +244,8 @@ class Machine(VirtualDevices):
 
     def make(self, tensor: Any, device: int, name: str = "") -> Block:
         """The tensor's storage, new, is on a device; or pinned on the host."""
+        if tensor.layout is not torch.strided:
+            refuse(f"makes a {tensor.layout} tensor on a device", "only strided tensors are simulated")
         storage = tensor.untyped_storage()
         key = storage._cdata
         block = Block(device, storage.nbytes())
@@ -258,6 +263,29 @@ class Machine(VirtualDevices):
         block = self.blocks.pop(key, None)
         if block is not None and block.tape is self.tape:
             self.tape.free(block)
+
+    def _resized(self, tensor: Any, device: int) -> None:
+        """``resize_``, or an ``out=`` that was too small: the storage has got other memory."""
+        key = storage_of(tensor)
+        block = self.blocks.pop(key)
+        self._watched.pop(key, None)
+        if block.tape is self.tape:
+            self.tape.free(block)
+        self.make(tensor, device)
+
+    def saved(self, block: Block) -> None:
+        """A storage is written into a file."""
+        stream = self.working_stream(block.device)
+        self.tape.launch(stream, "save", [Span(block.number, 0, block.size)] if block.size else [])
+        self.tape.stream_done(stream)
+
+    def restored(self, storage: Any, device: int) -> None:
+        """A storage was read from a file to be on a device."""
+        tensor = torch.empty(0, dtype=torch.uint8).set_(storage)
+        self.make(tensor, device)
+        stream = self.working_stream(device)
+        self.tape.launch(stream, "copy to the device", (), self.spans([tensor]))
+        self.tape.stream_done(stream)
 
     def let_go(self, tensor: Any) -> None:
         """Its memory is given back though the tensor lives (``untyped_storage().resize_(0)``)."""
@@ -299,7 +327,13 @@ class Machine(VirtualDevices):
         result = self._computed(func, known, args, kwargs)
         if state.capture is not None and not known.views:
             state.capture.add(func, args, kwargs, result)
-        self._launched(known, given, result, device, waits=known.waits or _by_mask(known, args))
+        self._launched(
+            known,
+            given,
+            result,
+            device,
+            waits=known.waits or _by_mask(known, args, lambda tensor: self.device_of(tensor) == HOST),
+        )
         return result
 
     @staticmethod
@@ -328,10 +362,15 @@ class Machine(VirtualDevices):
         self, known: Operator, given: list[tuple[Any, bool]], result: Any, device: int, *, waits: bool = False
     ) -> None:
         made: list[Any] = []
-        for tensor in tensors_in(result):
-            if storage_of(tensor) not in self.blocks:
+        for place, tensor in enumerate(tensors_in(result)):
+            key = storage_of(tensor)
+            if tensor.is_meta:
+                continue
+            if key not in self.blocks and (known.name, place) not in _ON_THE_HOST:
                 self.make(tensor, device)
                 made.append(tensor)
+            elif key in self.blocks and self.blocks[key].size != tensor.untyped_storage().nbytes():
+                self._resized(tensor, device)
         if known.views or known.makes_only:
             return
         stream = self.working_stream(device)
@@ -357,7 +396,7 @@ class Machine(VirtualDevices):
             return
         for (tensor, _), block in zip(given, blocks, strict=True):
             there = HOST if block is None else block.device
-            if there != device and tensor.dim():
+            if there != device and (there != HOST or tensor.dim()):
                 other = "cpu" if there == HOST else f"cuda:{there}"
                 raise RuntimeError(
                     f"Expected all tensors to be on the same device, but found at least two devices, cuda:{device} and "
@@ -420,6 +459,7 @@ class Machine(VirtualDevices):
         stream = self.working_stream(self.device_of(into))
         same = nonblocking or source.dtype == into.dtype
         direct = same and source.is_contiguous() and source.shape == into.shape
+        direct = direct or _one_piece(into, source)
         if read and not direct:
             self.tape.host("copy to the device", read)
         self.tape.launch(stream, "copy to the device", read if direct else (), written)
@@ -429,6 +469,7 @@ class Machine(VirtualDevices):
     def _down(self, into: Any, source: Any, read: list[Span], written: list[Span], nonblocking: bool) -> None:
         stream = self.working_stream(self.device_of(source))
         direct = (nonblocking or source.dtype == into.dtype) and into.is_contiguous()
+        direct = direct or _one_piece(into, source)
         pinned = bool(written)
         self.tape.launch(stream, "copy to the host", read, written if direct else ())
         if not (nonblocking and pinned and direct):
@@ -455,11 +496,19 @@ class Machine(VirtualDevices):
             self.tape.stream_done(stream)
 
 
+def _one_piece(into: Any, source: Any) -> bool:
+    """Is the copy one ``cudaMemcpyAsync``: same type, same strides, no gaps (``iter.is_contiguous()``)?"""
+    if source.dtype != into.dtype or source.shape != into.shape or source.stride() != into.stride():
+        return False
+    here = span_of(0, into)
+    return here is None or here.high - here.low == into.numel() * into.element_size()
+
+
 def storage_of(tensor: Any) -> int:
     """What names a tensor's storage; 0 for tensors that have none (sparse ones)."""
     try:
         return tensor.untyped_storage()._cdata
-    except RuntimeError:
+    except (RuntimeError, ValueError):
         return 0
 
 
@@ -489,10 +538,16 @@ def _collect(value: Any, written: bool, into: list[tuple[Any, bool]]) -> None:
                 into.append((part, written))
 
 
-def _by_mask(known: Operator, args: Sequence[Any]) -> bool:
+def _by_mask(known: Operator, args: Sequence[Any], on_host: Callable[[Any], bool]) -> bool:
     """Is it indexed by a mask, whose ones the host has to count?"""
     if known.name not in ("index", "index_put_", "_index_put_impl_"):
         return False
+    if known.name != "index" and not (len(args) > 3 and args[3]) and args[2].numel() == 1 and on_host(args[2]):
+        # torch's bindings leave a number on the host if the tensor is on CUDA, and that is a masked_fill_
+        # (canDispatchToMaskedFill).
+        indices = [index for index in args[1] if index is not None]
+        if len(indices) == 1 and indices[0].dtype in (torch.bool, torch.uint8):
+            return False
     return any(index is not None and index.dtype in (torch.bool, torch.uint8) for index in args[1])
 
 

@@ -38,14 +38,13 @@ class FunctionMode(_overrides.TorchFunctionMode):
         handler = _handlers.get(func)
         if handler is not None:
             return handler(self.machine, func, args, named)
+        state = self.machine.state()
+        if state.default_devices and named.get("device") is None and func in _constructors():
+            named["device"] = state.default_devices[-1]
         if "device" in named:
             return _on_device(self.machine, func, args, named)
         if named.get("pin_memory"):
             return _pinning(self.machine, func, args, named)
-        state = self.machine.state()
-        if state.default_devices and func in _constructors():
-            named["device"] = state.default_devices[-1]
-            return _on_device(self.machine, func, args, named)
         ambient = _ambient(self.machine, args, named)
         if ambient == state.ambient:
             return func(*args, **named)
@@ -77,17 +76,18 @@ class DispatchMode(_dispatch.TorchDispatchMode):
             _set_compiler(compiling)
 
 
-def _words(text: str) -> frozenset[str]:
+def words(text: str) -> frozenset[str]:
+    """A set of names."""
     return frozenset(text.split())
 
 
-_QUIET = _words(
+_QUIET = words(
     "__get__ __set__ __len__ __hash__ size dim numel nelement ndimension stride storage_offset element_size is_pinned "
     "is_contiguous is_floating_point is_complex untyped_storage data_ptr get_device requires_grad_ detach view reshape "
     "register_hook"
 )
 """Calls by which nothing is queued on a stream."""
-_WAIT = _words(
+_WAIT = words(
     "item tolist cpu __bool__ __float__ __int__ __index__ __repr__ __format__ nonzero masked_select unique equal to copy_"
 )
 """Calls that wait for a stream, or may."""
@@ -174,8 +174,15 @@ def _adopt(machine: Machine, result: Any, device: int, name: str) -> None:
             machine.tape.launch(machine.working_stream(device), name, (), machine.spans([part]))
 
 
+def _is_meta(device: Any) -> bool:
+    """Tensors without values, which torch itself simulates."""
+    return str(device) == "meta"
+
+
 def _on_device(machine: Machine, func: Any, args: Sequence[Any], named: dict[str, Any]) -> Any:
     """A call with ``device=``: it makes tensors there."""
+    if _is_meta(named["device"]):
+        return func(*args, **named)
     device = device_number(machine, named["device"])
     if device == EVERYWHERE:
         ambient = _ambient(machine, args, named)
@@ -260,11 +267,21 @@ def move(machine: Machine, source: Any, device: int, dtype: Any, nonblocking: bo
     return _moved(machine, source, device, dtype, nonblocking, layout)
 
 
+def _parse_to(machine: Machine, func: Any, args: Sequence[Any], named: dict[str, Any]) -> Any:
+    """Of ``Tensor.to`` and ``Module.to``: a number is that of a device."""
+    first, *rest = (*args, None)
+    if type(first) is int:
+        first = name_of(device_number(machine, first))
+    if type(named.get("device")) is int:
+        named["device"] = name_of(device_number(machine, named["device"]))
+    return func(*((first, *rest[:-1]) if args else ()), **named)
+
+
 def _to(machine: Machine, func: Any, args: Sequence[Any], named: dict[str, Any]) -> Any:
     source, *rest = args
     copy = bool(named.pop("copy", False))
-    if (rest and isinstance(rest[0], _Tensor)) or "other" in named:
-        other = rest.pop(0) if rest else named.pop("other")
+    if (rest and isinstance(rest[0], _Tensor)) or "tensor" in named:
+        other = rest.pop(0) if rest else named.pop("tensor")
         named.setdefault("dtype", other.dtype)
         device, dtype = machine.device_of(other), named.pop("dtype")
         nonblocking = bool(rest[0] if rest else named.get("non_blocking", False))
@@ -273,7 +290,9 @@ def _to(machine: Machine, func: Any, args: Sequence[Any], named: dict[str, Any])
     else:
         if len(rest) > 3 or (len(rest) == 3 and isinstance(rest[0], torch.dtype)):
             copy = bool(rest.pop())
-        where, dtype, nonblocking, layout = torch._C._nn._parse_to(*rest, **named)
+        where, dtype, nonblocking, layout = _parse_to(machine, torch._C._nn._parse_to, rest, named)
+        if _is_meta(where):
+            return func(source, where, dtype or source.dtype)
         device = device_number(machine, where)
     now = machine.device_of(source)
     if device in (EVERYWHERE, now):
@@ -308,10 +327,27 @@ def _as_tensor(machine: Machine, func: Any, args: Sequence[Any], named: dict[str
         wanted = state.default_devices[-1]
     device = device_number(machine, wanted)
     with making(machine, HOST):
-        result = func(*args, **named)
+        result = _pinning(machine, func, args, named)
     if device in (EVERYWHERE, machine.device_of(result)):
         return result
     return move(machine, result, device, None, False, None)
+
+
+def _tensor(machine: Machine, func: Any, args: Sequence[Any], named: dict[str, Any]) -> Any:
+    """``torch.tensor``: made on the host, then copied."""
+    gradient = bool(named.pop("requires_grad", False))
+    result = _as_tensor(machine, func, args, named)
+    return result.requires_grad_() if gradient else result
+
+
+def _new_tensor(machine: Machine, func: Any, args: Sequence[Any], named: dict[str, Any]) -> Any:
+    if named.get("device") is None:
+        named["device"] = name_of(machine.device_of(args[0]))
+    return _tensor(machine, func, args, named)
+
+
+def _type_as(machine: Machine, func: Any, args: Sequence[Any], named: dict[str, Any]) -> Any:
+    return _to(machine, _Tensor.to, (args[0], *args[1:], *named.values()), {})
 
 
 def _type(machine: Machine, func: Any, args: Sequence[Any], named: dict[str, Any]) -> Any:
@@ -390,8 +426,16 @@ def _printing(machine: Machine, func: Any, args: Sequence[Any], named: dict[str,
     return f"{text[:-1]}{extra})"
 
 
+def _formatting(machine: Machine, func: Any, args: Sequence[Any], named: dict[str, Any]) -> Any:
+    if args[0].dim() == 0 or machine.device_of(args[0]) == HOST:
+        return func(*args, **named)
+    return format(_printing(machine, _Tensor.__repr__, args[:1], {}), *args[1:])
+
+
 def _numpy(machine: Machine, func: Any, args: Sequence[Any], named: dict[str, Any]) -> Any:
     device = machine.device_of(args[0])
+    if device != HOST and named.get("force"):
+        return move(machine, args[0].detach(), HOST, None, False, None).resolve_conj().resolve_neg().numpy()
     if device != HOST:
         raise TypeError(
             f"can't convert cuda:{device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory "
@@ -464,11 +508,17 @@ def _install() -> None:
         tensor.pin_memory: _pin_memory,
         tensor.tolist: _reading,
         tensor.__repr__: _printing,
+        tensor.__format__: _formatting,
+        torch.utils.dlpack.to_dlpack: _no_interface,
         tensor.numpy: _numpy,
         tensor.__array__: _numpy,
         tensor.__dlpack__: _no_interface,
         tensor.__dlpack_device__: _no_interface,
         tensor.data_ptr: _pointer,
+        torch._C._nn._parse_to: _parse_to,
+        torch.tensor: _tensor,
+        tensor.new_tensor: _new_tensor,
+        tensor.type_as: _type_as,
         torch.as_tensor: _as_tensor,
         torch.asarray: _as_tensor,
         tensor.record_stream: _record_stream,
