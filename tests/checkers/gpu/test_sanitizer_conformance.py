@@ -16,6 +16,8 @@ from msgspec.structs import replace
 from weft.checkers.gpu.hazards import hazards_of
 from weft.simcore.gpu import rows
 
+pytest.importorskip("torch", reason="torch is in the test extra for Python 3.11 only")
+
 from .sanitizer import Case, Polled, Program, Sanitizer, ours, table, theirs
 from .script import BYTES, DEFAULT, S1, S2, S3, Script
 
