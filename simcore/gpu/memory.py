@@ -2,8 +2,9 @@
 
 Blocks belong to the stream they were made for and are given out again to that stream only, without waiting for any other:
 the rule of torch's caching allocator (``c10/cuda/CUDACachingAllocator.cpp``: sizes in steps of 512 bytes, small and large
-blocks apart, what is left of a larger block stays free). Ours differs in one thing: of the blocks that fit, the one that
-was freed last is taken, not the smallest, so that memory that others may still use is touched again as soon as it can be.
+blocks apart, what is left of a larger block stays free, free neighbours become one). Ours differs in one thing: of the
+blocks that fit, the one that was freed last is taken, not the smallest, so that memory that others may still use is touched
+again as soon as it can be. For the same reason neighbours stay apart until nothing fits.
 
 It knows numbers only, and nothing of tensors.
 """
@@ -54,14 +55,11 @@ class Memory:
         self.used += rounded
         self.most = max(self.most, self.used)
         free = self._free.get((stream, rounded <= SMALL), [])
-        for position in range(len(free) - 1, -1, -1):
-            address, there = free[position]
-            if there >= rounded:
-                if there == rounded:
-                    del free[position]
-                else:
-                    free[position] = (address + rounded, there - rounded)
-                return address
+        address = _cut(free, rounded)
+        if address is None and _join(free):
+            address = _cut(free, rounded)
+        if address is not None:
+            return address
         address = self._top
         self._top += -(-rounded // _GAP) * _GAP + _GAP
         return address
@@ -72,6 +70,34 @@ class Memory:
         self.used -= rounded
         if again:
             self._free.setdefault((stream, rounded <= SMALL), []).append((address, rounded))
+
+
+def _cut(free: list[tuple[int, int]], size: int) -> int | None:
+    """Take so much from the last block that has it; says where."""
+    for position in range(len(free) - 1, -1, -1):
+        address, there = free[position]
+        if there >= size:
+            if there == size:
+                del free[position]
+            else:
+                free[position] = (address + size, there - size)
+            return address
+    return None
+
+
+def _join(free: list[tuple[int, int]]) -> bool:
+    """Neighbours become one block, which counts as freed when the last of them was. Were there any?"""
+    joined: list[tuple[int, int, int]] = []
+    for address, size, place in sorted((address, size, place) for place, (address, size) in enumerate(free)):
+        if joined and sum(joined[-1][1:]) == address:
+            freed, begin, there = joined[-1]
+            joined[-1] = (max(freed, place), begin, there + size)
+        else:
+            joined.append((place, address, size))
+    if len(joined) == len(free):
+        return False
+    free[:] = [(address, size) for _, address, size in sorted(joined)]
+    return True
 
 
 def round_up(size: int) -> int:

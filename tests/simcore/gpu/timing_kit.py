@@ -9,9 +9,10 @@ import msgspec
 
 from weft.simcore.clock import Clock
 from weft.simcore.gpu.device_profile import IDEAL, DeviceProfile
-from weft.simcore.gpu.timing import Device, Op, Stream, run_until
+from weft.simcore.gpu.timing import Device, Op, Stream
 from weft.simcore.gpu.timing_host import Host, Steps
 from weft.simcore.gpu.timing_rates import FULL
+from weft.simcore.gpu.timing_waiting import run_until, waiting
 
 BYTE = 1_000_000_000
 """A byte a nanosecond, in bytes per second."""
@@ -33,7 +34,7 @@ def streams(of: Device, count: int) -> list[Stream]:
 def settle(of: Device) -> int:
     """Let everything issued be done; the time then."""
     of.clock.run_while_pending()
-    assert of.in_flight == 0, [str(edge) for edge in of.waiting()]
+    assert of.in_flight == 0, [str(edge) for edge in waiting(of)]
     assert of.clock.pending == 0
     assert not of.is_standing
     assert all(op.is_done for op in of.ops)
