@@ -18,6 +18,8 @@ class Rule:
     cure: str = ""
     since: str = "0.1"
     """The version that reports it; ``planned`` ones are named so that scripts can rely on the id."""
+    program: bool = True
+    """Is there a program that shows it, and the same without? Not of a rule about several processes."""
 
 
 _REPORTED = (
@@ -130,6 +132,16 @@ _REPORTED = (
         "before the last reference goes.",
     ),
     Rule(
+        "G004",
+        "collective-order",
+        "The ranks of a distributed job do not call the same collectives: another operation, another size or type, one "
+        "left out, sends that no receive meets; or they launch collectives of two communicators in different orders. All "
+        "ranks wait for each other for ever then, or may. Looked for in the dumps of NCCL's Flight Recorder, by weft analyze.",
+        "Let every rank of a group come to the same calls in the same order, whatever it branches on; launch the "
+        "collectives of all communicators in one order on all ranks.",
+        program=False,
+    ),
+    Rule(
         "G005",
         "unordered-event",
         "A wait for an event that was never recorded waits for nothing. One that another thread records, with nothing that "
@@ -141,7 +153,6 @@ _REPORTED = (
 _PLANNED = (
     ("H001", "not-linearizable", "No order of the calls explains the values they returned."),
     ("G003", "gpu-deadlock", "Streams, or the host and a stream, wait for each other."),
-    ("G004", "collective-order", "Ranks call collectives in different orders or with different shapes."),
 )
 
 RULES: dict[str, Rule] = {

@@ -40,6 +40,8 @@ def rules() -> str:
 
 
 def _section(rule: Rule) -> str:
+    if not rule.program:
+        return "\n".join([f"## {rule.id} {rule.kind}", "", rule.meaning, "", f"The cure: {rule.cure}"])
     lines = [f"## {rule.id} {rule.kind}", "", rule.meaning, "", "```python", example(rule.id).rstrip(), "```"]
     return "\n".join([*lines, "", f"The cure: {rule.cure}", "", "```python", cured(rule.id).rstrip(), "```"])
 

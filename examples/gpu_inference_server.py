@@ -1,8 +1,8 @@
 """An inference server: a queue of requests, threads that answer them, a stream for each thread.
 
 The model is moved to the device by the main thread and made half as large there, on the default stream; every worker
-launches on a stream of its own. Nothing tells those streams to wait for the smaller weights. And an answer is put into the queue as soon as its work is
-launched: whoever takes it out reads what the device may not have written yet.
+launches on a stream of its own. Nothing tells those streams to wait for the smaller weights. And an answer is put into
+the queue as soon as its work is launched: whoever takes it out reads what the device may not have written yet.
 
     weft check examples/gpu_inference_server.py:main --gpu virtual
     weft check examples/gpu_inference_server.py:main --gpu virtual --set careful=True

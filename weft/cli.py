@@ -272,6 +272,8 @@ def explain(rule: str | None, only: str | None) -> None:
         click.echo(explained.explain(found))
     elif found.since == "planned":
         stop(f"{found.id} is reserved: this version does not look for it, so there is no program to show")
+    elif not found.program:
+        stop(f"{found.id} takes several processes, so there is no program to show")
     else:
         click.echo(explained.example(found.id) if only == "example" else explained.cured(found.id), nl=False)
 

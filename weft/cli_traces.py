@@ -295,7 +295,7 @@ def _github(result: Result) -> str:
 
 
 @click.command(context_settings=HELP)
-@click.argument("trace", type=click.Path(dir_okay=False))
+@click.argument("trace", type=click.Path())
 @_common
 @_file_option("--std", "Write the trace in the STD format of RAPID.")
 def analyze(
@@ -310,12 +310,14 @@ def analyze(
 ) -> None:
     """Run the trace checkers on a recorded or imported TRACE (.weft, .jsonl, STD).
 
-    TRACE may also be what weft check --gpu virtual --rows has written.
+    TRACE may also be what weft check --gpu virtual --rows has written, or a
+    folder of NCCL Flight Recorder dumps, one for each rank of a job that hangs.
 
     \b
     Examples:
       weft record service.py -o service.weft; weft analyze service.weft
       weft analyze benchmark.std --json -
+      weft analyze /tmp/nccl_traces
 
     Exit codes: 0 nothing found, 1 findings, 2 bad file.
     """
@@ -331,12 +333,13 @@ def analyze(
     started = perf_counter()
     configuration = read_configuration(config)
     with written(json_file, html, sarif, std):
-        read = None if looks_like_rows(Path(trace)) else read_trace(trace)
+        dumps = Path(trace).is_dir()
+        read = None if dumps or looks_like_rows(Path(trace)) else read_trace(trace)
         if read is None:
-            result = _analyzed_rows(trace)
+            result = _analyzed_dumps(trace) if dumps else _analyzed_rows(trace)
             if std is not None:
                 stop(
-                    f"{trace} holds what devices were asked to do, which the STD format has no words for; leave --std out"
+                    f"{trace} holds no trace of threads, and the STD format has no words for anything else; leave --std out"
                 )
         else:
             limits = [read.note] if read.note else []
@@ -372,6 +375,22 @@ def _analyzed_rows(file: str) -> Result:
         stop(f"{file} holds no row: the program has asked nothing of a device")
     result = result_of("analyze", file, find(rows), ["other orders of the host threads than this one"])
     result.steps = len(rows)
+    return result
+
+
+def _analyzed_dumps(folder: str) -> Result:
+    """The collectives of a distributed job."""
+    from .checkers.gpu.collectives import find
+    from .locking import result_of
+    from .real_runs.flight_recorder import DumpError, read_folder
+
+    try:
+        dumps = read_folder(Path(folder))
+    except DumpError as error:
+        stop(str(error))
+    result = result_of("analyze", folder, find(dumps.logs), ["what the ranks did before their recorders began"])
+    result.notes = dumps.notes
+    result.steps = sum(len(log.entries) for log in dumps.logs)
     return result
 
 

@@ -83,8 +83,11 @@ def _distinct(rows: list[Object]) -> list[Object]:
 
 def _rule(rule: Rule) -> Object:
     name = "".join(word.capitalize() for word in rule.kind.split("-"))
-    plain = f"{rule.meaning}\n\nCure: {rule.cure}\n\n`weft explain {rule.id}` shows an example and its cure."
-    code = f"```python\n{example(rule.id)}```\n\nThe cure: {rule.cure}\n\n```python\n{cured(rule.id)}```"
+    plain = f"{rule.meaning}\n\nCure: {rule.cure}"
+    code = f"The cure: {rule.cure}"
+    if rule.program:
+        plain += f"\n\n`weft explain {rule.id}` shows an example and its cure."
+        code = f"```python\n{example(rule.id)}```\n\nThe cure: {rule.cure}\n\n```python\n{cured(rule.id)}```"
     return {
         "id": rule.id,
         "name": name,

@@ -88,15 +88,16 @@ def _cut(free: list[tuple[int, int]], size: int) -> int | None:
 def _join(free: list[tuple[int, int]]) -> bool:
     """Neighbours become one block, which counts as freed when the last of them was. Were there any?"""
     joined: list[tuple[int, int, int]] = []
-    for address, size, place in sorted((address, size, place) for place, (address, size) in enumerate(free)):
-        if joined and sum(joined[-1][1:]) == address:
-            freed, begin, there = joined[-1]
-            joined[-1] = (max(freed, place), begin, there + size)
+    """When it was freed, where it begins and ends."""
+    for begin, size, place in sorted((address, size, place) for place, (address, size) in enumerate(free)):
+        if joined and joined[-1][2] == begin:
+            freed, begin_before, _ = joined[-1]
+            joined[-1] = (max(freed, place), begin_before, begin + size)
         else:
-            joined.append((place, address, size))
+            joined.append((place, begin, begin + size))
     if len(joined) == len(free):
         return False
-    free[:] = [(address, size) for _, address, size in sorted(joined)]
+    free[:] = [(begin, end - begin) for _, begin, end in sorted(joined)]
     return True
 
 

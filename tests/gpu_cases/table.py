@@ -19,17 +19,17 @@ def main(*, markdown: bool) -> None:
     ours: list[tuple[Case, bool]] = []
     theirs: list[tuple[Case, bool]] = []
     for case in CASES:
+        if case.needs:
+            shown.append((f"{case.number}{case.letter}", case.truth, f"needs {case.needs}", "-", case.says))
+            continue
         result = answer(case)
         rules = rules_of(result)
         said = ",".join(sorted(rules)) or result.verdict
         count = errors(first_execution(case))
-        if case.needs:
-            said, word = f"needs {case.needs}", "-"
-        else:
-            ours.append((case, any(rule.startswith("G") for rule in rules)))
-            theirs.append((case, count > 0))
-            said = f"{said} (wrong)" if judged(case, result) else said
-            word = ("race" if count else "ok") + (" (wrong)" if bool(count) != case.wrong else "")
+        ours.append((case, any(rule.startswith("G") for rule in rules)))
+        theirs.append((case, count > 0))
+        said = f"{said} (wrong)" if judged(case, result) else said
+        word = ("race" if count else "ok") + (" (wrong)" if bool(count) != case.wrong else "")
         shown.append((f"{case.number}{case.letter}", case.truth, said, word, case.says))
     _print(shown, markdown=markdown)
     print()

@@ -6,6 +6,9 @@ import importlib.util
 
 import pytest
 
+from weft.checkers.gpu.collective_log import Collective, Frame, ProcessGroup, RankLog
+from weft.real_runs.flight_recorder import write_folder
+
 from .conftest import Weft, environment
 
 needs_torch = pytest.mark.skipif(
@@ -130,7 +133,7 @@ def test_what_the_devices_were_asked_is_kept_and_analyzed(weft: Weft) -> None:
     assert weft("check", "right.py", "--gpu", "virtual", "--rows", "rows.jsonl", "-q").code == 0
     assert weft("analyze", "rows.jsonl").verdict().startswith("nothing found")
     assert weft("analyze", "rows.jsonl", "--std", "rows.std").err.startswith(
-        "weft: rows.jsonl holds what devices were asked"
+        "weft: rows.jsonl holds no trace of threads"
     )
 
 
@@ -180,3 +183,39 @@ def test_a_number_of_devices_that_nobody_has(weft: Weft, value: str) -> None:
     assert done.code == 2
     assert "--gpus" in done.err
     assert value in done.err
+
+
+def test_the_dumps_of_a_job_that_hangs(weft: Weft) -> None:
+    world = ProcessGroup("0", "default_pg", (0, 1))
+    logs = [
+        RankLog(
+            rank,
+            tuple(
+                Collective(
+                    record=number,
+                    group=world,
+                    operation=operation,
+                    sequence=number + 1,
+                    input_sizes=((4,),),
+                    output_sizes=((4,),),
+                    input_dtypes=("Float",),
+                    output_dtypes=("Float",),
+                    created_ns=number,
+                    started_ns=number + 1,
+                    frames=(Frame("step", "/job/train.py", 12 + rank),),
+                )
+                for number, operation in enumerate(operations)
+            ),
+            (world,),
+        )
+        for rank, operations in enumerate((["all_reduce", "all_reduce"], ["all_reduce", "broadcast"]))
+    ]
+    write_folder(logs, weft.folder / "dumps")
+    done = weft("analyze", "dumps", "--json", "result.json")
+    assert done.code == 1
+    assert done.out.startswith("G004 ")
+    (finding,) = weft.result()["findings"]
+    assert "rank 0 called all_reduce (train.py:12), but rank 1 called broadcast (train.py:13)" in finding["message"]
+    weft.write("empty/readme.txt", "no dump\n")
+    done = weft("analyze", "empty")
+    assert (done.code, done.err) == (2, "weft: empty: no file is named <prefix><rank>, as Flight Recorder dumps are\n")

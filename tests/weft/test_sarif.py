@@ -192,8 +192,10 @@ def test_the_driver_explains_every_rule_that_is_reported() -> None:
     driver = valid(sarif(result(), exit_code=0))["tool"]["driver"]
     assert [rule["id"] for rule in driver["rules"]] == [rule.id for rule in RULES.values() if rule.since != "planned"]
     for rule in driver["rules"]:
-        assert "```python" in rule["help"]["markdown"]
-        assert f"weft explain {rule['id']}" in rule["help"]["text"]
+        shown = RULES[rule["id"]].program
+        assert ("```python" in rule["help"]["markdown"]) == shown
+        assert (f"weft explain {rule['id']}" in rule["help"]["text"]) == shown
+        assert RULES[rule["id"]].cure in rule["help"]["text"]
 
 
 @pytest.mark.parametrize(("code", "interrupted"), [(0, False), (1, False), (130, True)])

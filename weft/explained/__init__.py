@@ -51,6 +51,8 @@ def explain(rule: Rule) -> str:
     lines = [f"{rule.id} {rule.kind}", "", *wrapped(rule.meaning, rest="")]
     if rule.since == "planned":
         return "\n".join([*lines, "", "This version does not look for it yet; the id is reserved."])
+    if not rule.program:
+        return "\n".join([*lines, "", "Cure:", "", *wrapped(rule.cure, rest="")])
     program = example(rule.id)
     lines += ["", "Example:", "", textwrap.indent(program.rstrip(), "    "), ""]
     lines += ["Cure:", "", *wrapped(rule.cure, rest=""), "", *(f"    {line}".rstrip() for line in changes(rule.id)), ""]
