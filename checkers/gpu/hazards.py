@@ -27,13 +27,21 @@ from .order import Clock, Epoch, Order, Waited, host, merge
 from .spans import covers, overlap
 
 Kind = Literal["race", "reuse", "event"]
-_Note = tuple[int, int, int, "rows.Launch | rows.HostAccess"]
-"""An actor, the number of its action, the number of the row, and the row, where the spans are looked up."""
 _ROWS_BETWEEN_SWEEPS = 1 << 15
-"""So many rows at least: notes of them all are a few megabytes. With more storages than that it is once for each storage, so
-that a sweep, which looks at all of them, costs each row the same."""
+"""After so many rows or more, notes that nothing can race with any more are forgotten: until then they are a few megabytes.
+It is as many as there are storages where those are more, since a sweep looks at each of them."""
 _FEW_NOTES = 8
-"""A sweep leaves so many alone: they are less than what would replace them."""
+"""A sweep leaves so many of a storage alone: what would replace them is not smaller."""
+
+
+class _Note(msgspec.Struct, frozen=True, gc=False):
+    """An actor did something to a storage: what, is looked up in the row when it matters."""
+
+    actor: int
+    count: int
+    number: int
+    """Of the row."""
+    row: rows.Launch | rows.HostAccess
 
 
 class Access(msgspec.Struct, eq=False, gc=False):
@@ -97,8 +105,8 @@ class _Storage(msgspec.Struct, eq=False, gc=False):
         reads, writes = self.reads, self.writes
         if reads or writes:
             # Who knows of the last knows of all.
-            return (not reads or clock[reads[-1][0]] >= reads[-1][1]) and (
-                not writes or clock[writes[-1][0]] >= writes[-1][1]
+            return (not reads or clock[reads[-1].actor] >= reads[-1].count) and (
+                not writes or clock[writes[-1].actor] >= writes[-1].count
             )
         for accesses in (self.accesses, self.earlier):
             for access in accesses:
@@ -114,14 +122,14 @@ class _Storage(msgspec.Struct, eq=False, gc=False):
         self.reads, self.writes = [], []
         accesses = [*self.accesses]
         # Mostly the last ones touch all of the storage: then those before need not be looked at.
-        if writes and self._is_whole(writes[-1][3].writes):
+        if writes and self._is_whole(writes[-1].row.writes):
             del writes[:-1]
-            reads = _since(reads, writes[0][2])
+            reads = _since(reads, writes[0].number)
             accesses = []
-        if reads and self._is_whole(reads[-1][3].reads):
+        if reads and self._is_whole(reads[-1].row.reads):
             del reads[:-1]
             accesses = [access for access in accesses if access.writes]
-        reading, writing = {note[2]: note for note in reads}, {note[2]: note for note in writes}
+        reading, writing = {note.number: note for note in reads}, {note.number: note for note in writes}
         for number in sorted(reading | writing):
             made: list[Access] = []
             if number in reading:
@@ -141,22 +149,23 @@ class _Storage(msgspec.Struct, eq=False, gc=False):
         )
 
 
-def _since(notes: list[_Note], row: int) -> list[_Note]:
-    """Those that are not of rows before that."""
+def _since(notes: list[_Note], number: int) -> list[_Note]:
+    """Those of that row and later ones."""
     first = len(notes)
-    while first and notes[first - 1][2] >= row:
+    while first and notes[first - 1].number >= number:
         first -= 1
     return notes[first:]
 
 
 def _accesses(note: _Note, writes: bool, storage: int) -> list[Access]:
     """What was noted there, of one storage."""
-    actor, count, number, row = note
-    return [
-        Access(actor, count, span, writes, number, row.name, row.at, row.t)
-        for span in (row.writes if writes else row.reads)
-        if span.storage == storage
-    ]
+    row = note.row
+    return [_access(note, span, writes) for span in (row.writes if writes else row.reads) if span.storage == storage]
+
+
+def _access(note: _Note, span: Span, writes: bool) -> Access:
+    row = note.row
+    return Access(note.actor, note.count, span, writes, note.number, row.name, row.at, row.t)
 
 
 def _hides(new: Access, old: Access) -> bool:
@@ -246,14 +255,14 @@ class Checker:
 
     def _launch(self, row: rows.Launch, number: int) -> None:
         stream = row.stream
-        self._touch((stream, self.order.queue(row.t, stream), number, row), stream)
+        self._touch(_Note(stream, self.order.queue(row.t, stream), number, row), row, stream)
 
     def _host_access(self, row: rows.HostAccess, number: int) -> None:
-        thread = row.t
-        self._touch((-1 - thread, self.order.act(thread), number, row), -1 - thread)
+        actor = host(row.t)
+        self._touch(_Note(actor, self.order.act(row.t), number, row), row, actor)
 
-    def _touch(self, note: _Note, actor: int) -> None:
-        storages, row = self.storages, note[3]
+    def _touch(self, note: _Note, row: rows.Launch | rows.HostAccess, actor: int) -> None:
+        storages = self.storages
         for span in row.reads:
             storage = storages.get(span.storage)
             if storage is None or storage.owner != actor or span.high > storage.end:
@@ -270,14 +279,14 @@ class Checker:
     def _hand_over(self, note: _Note, span: Span, writes: bool) -> _Storage | None:
         """The storage of the span, if the actor has come to own it: the span is to be noted. Else it is compared with what
         is there."""
-        storage, actor = self._storage(span.storage), note[0]
+        storage, actor = self._storage(span.storage), note.actor
         if span.high > storage.end:
             storage.end = span.high
         if storage.owner == actor:
             return storage
         clock, accesses = self.order.clocks[actor], storage.accesses
         # What a row does to one storage is all noted, or all compared.
-        begun = storage.owner is None and accesses and accesses[-1].row == note[2]
+        begun = storage.owner is None and accesses and accesses[-1].row == note.number
         if not begun and storage.known(clock):
             storage.owner = actor
             return storage
@@ -288,13 +297,12 @@ class Checker:
 
     def _compare(self, storage: _Storage, note: _Note, span: Span, writes: bool, clock: Clock) -> None:
         """What a row reads and writes does not race with itself: it is known to who does it."""
-        actor, count, number, row = note
-        access = Access(actor, count, span, writes, number, row.name, row.at, row.t)
+        access = _access(note, span, writes)
         kept: list[Access] = []
         for old in storage.accesses:
             if clock[old.actor] < old.count:
                 if (writes or old.writes) and overlap(old.span, span):
-                    self.hazards.append(Hazard("race", old, access, span.storage, number))
+                    self.hazards.append(Hazard("race", old, access, span.storage, note.number))
             elif _hides(access, old):
                 continue
             kept.append(old)

@@ -164,3 +164,15 @@ class AnyProgram(RuleBasedStateMachine):
 
 
 TestAnyProgram = AnyProgram.TestCase
+
+
+def test_free_neighbours_become_one_block_when_nothing_else_fits() -> None:
+    memory = Memory(1 << 30)
+    whole = memory.take("s", 4 * STEP)
+    memory.give_back("s", whole, 4 * STEP)
+    one = memory.take("s", STEP)
+    two = memory.take("s", 3 * STEP)
+    assert {one, two} == {whole, whole + STEP}
+    memory.give_back("s", one, STEP)
+    memory.give_back("s", two, 3 * STEP)
+    assert memory.take("s", 4 * STEP) == whole
